@@ -1,0 +1,1 @@
+"""Queue, worker, clock, supervisor, logs, metrics and health: everything that runs."""

@@ -1,0 +1,1 @@
+"""What runs inside build containers; the standard library and nothing else."""
