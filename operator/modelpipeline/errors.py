@@ -1,0 +1,32 @@
+"""The operator's errors, with no framework in sight.
+
+    OperatorError
+    ├── Waiting      normal: something is not there yet; look again
+    ├── Stalled      a person must act; no retry until the spec changes
+    └── Retryable    a fault that passes; retried with backoff
+
+Translation of API errors lives in kube/faults.py, of kopf's in edge/.
+"""
+
+from __future__ import annotations
+
+
+class OperatorError(Exception):
+    """Anything the operator can explain: `reason` is a CamelCase constant, `message` one line for a person."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class Waiting(OperatorError):
+    """Normal waiting; nobody has to do anything."""
+
+
+class Stalled(OperatorError):
+    """A person must act: the same attempt would fail in the same way."""
+
+
+class Retryable(OperatorError):
+    """A fault of the moment: the same attempt may succeed later."""

@@ -1,0 +1,30 @@
+"""What the operator's settings mean to the stages: plain values, handed down once (settings.py parses them)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """How images under `prefix` are reached: plain HTTP when `insecure`, through `mirror` when it is set."""
+
+    prefix: str
+    insecure: bool = False
+    mirror: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings that decisions depend on.
+
+    `build_image` runs fetch and push of a build pod; `proxy` are HTTP_PROXY, HTTPS_PROXY, NO_PROXY for them;
+    `strict_job_status` waits for the Job's own condition instead of the container's exit code (facts: some 2 s later);
+    `settle_seconds` is how long a roll-out must look complete before it is believed.
+    """
+
+    build_image: str = "modelpipeline/build:dev"
+    registries: tuple[Registry, ...] = ()
+    proxy: dict[str, str] = field(default_factory=dict)
+    strict_job_status: bool = False
+    settle_seconds: float = 2.0
