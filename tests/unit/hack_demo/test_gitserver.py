@@ -14,7 +14,7 @@ import tenacity
 
 from hack.demo import certificates, processes, repository
 
-NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
+NOW = datetime.datetime.now(datetime.UTC)
 ADDRESS = "127.0.0.1"
 
 
@@ -48,20 +48,20 @@ def served(tmp_path: pathlib.Path) -> Iterator[Served]:
     (source / "serve" / "Digits.py").write_text("class Digits: ...\n")
     (source / "serve" / ".s2i" / "environment").write_text("MODEL_NAME=Digits\n")
     commit = repository.ensure(source, bare)
-    files = certificates.ensure(tmp_path / "certificates", ADDRESS, datetime.datetime.now(datetime.UTC))
+    files = certificates.ensure(tmp_path / "certificates", ADDRESS, NOW)
     with socket.socket() as free:
         free.bind((ADDRESS, 0))
         port = free.getsockname()[1]
-    book = processes.Book(tmp_path / "state")
+    state = tmp_path / "state"
+    state.mkdir()
     command = [sys.executable, "-m", "hack.demo.gitserver", "--root", str(bare.parent), "--address", ADDRESS]
-    book.ensure(
-        "git", [*command, "--port", str(port), "--certificate", str(files.certificate), "--key", str(files.key)]
-    )
+    pair = ["--certificate", str(files.certificate), "--key", str(files.key)]
+    processes.ensure(state, "git", [*command, "--port", str(port), *pair], "v1")
     try:
         answers(port)
         yield Served(f"https://{ADDRESS}:{port}/digits.git", files, commit, source, bare)
     finally:
-        book.end_all()
+        processes.end_all(state)
 
 
 def test_clone_by_whoever_trusts_the_ca(served: Served, tmp_path: pathlib.Path) -> None:
@@ -85,7 +85,7 @@ def test_nobody_can_push(served: Served, tmp_path: pathlib.Path) -> None:
 
 
 def test_files_outside_of_the_root_stay_outside(served: Served, tmp_path: pathlib.Path) -> None:
-    for path in ("/../certificates/server.key", "/%2e%2e/certificates/server.key", "/nothing.git/info/refs"):
+    for path in ("/../certificates/git.key", "/%2e%2e/certificates/git.key", "/nothing.git/info/refs"):
         asked = subprocess.run(
             [
                 "curl",

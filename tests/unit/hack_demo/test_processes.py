@@ -1,10 +1,6 @@
-"""What the demo started is found again and ended; what it did not start is never touched."""
+"""What the demo started is found again by the next run, replaced when its code changed, and ended by demo-down."""
 
-import dataclasses
-import json
-import os
 import pathlib
-import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -22,59 +18,53 @@ STUBBORN = [
 
 
 @pytest.fixture
-def book(tmp_path: pathlib.Path) -> Iterator[processes.Book]:
-    book = processes.Book(tmp_path / "state")
-    yield book
-    book.end_all()
+def state(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    yield folder
+    processes.end_all(folder)
 
 
 @tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.02))
-def up(process: processes.Process) -> None:
-    assert processes.tail(process, 1) == ["up"]
+def says(state: pathlib.Path, name: str, text: str) -> None:
+    assert text in "".join(processes.tail(state, name, 1))
 
 
-def test_a_second_start_is_the_first_one(book: processes.Book, tmp_path: pathlib.Path) -> None:
-    first = book.ensure("server", SLEEPER, "v1")
-    assert processes.Book(tmp_path / "state").ensure("server", SLEEPER, "v1") == first, "also in another run"
+def test_the_next_run_finds_the_process(state: pathlib.Path) -> None:
+    assert processes.ensure(state, "server", SLEEPER, "v1")
+    first = processes.find(state, "server")
+    assert not processes.ensure(state, "server", SLEEPER, "v1")
+    assert processes.find(state, "server") == first
 
 
-def test_new_code_is_a_new_process(book: processes.Book) -> None:
-    first = book.ensure("server", SLEEPER, "v1")
-    second = book.ensure("server", SLEEPER, "v2")
+def test_changed_code_is_a_new_process(state: pathlib.Path) -> None:
+    processes.ensure(state, "server", SLEEPER, "v1")
+    first = processes.find(state, "server")
+    assert processes.ensure(state, "server", SLEEPER, "v2")
+    second = processes.find(state, "server")
+    assert first
+    assert second
     assert second.pid != first.pid
-    assert not processes.running(first)
-    assert [entry.name for entry in book.all()] == ["server"]
 
 
-def test_all_are_ended_newest_first(book: processes.Book) -> None:
-    started = [book.ensure(name, SLEEPER) for name in ("one", "two")]
-    assert book.end_all() == ["two", "one"]
-    assert not any(processes.running(process) for process in started)
-    assert book.end_all() == []
+def test_all_are_ended(state: pathlib.Path) -> None:
+    for name in ("one", "two"):
+        processes.ensure(state, name, SLEEPER, "v1")
+    assert sorted(processes.end_all(state)) == ["one", "two"]
+    assert not processes.find(state, "one")
+    assert processes.end_all(state) == [], "and a second time there is nothing to do"
 
 
-def test_one_that_will_not_end_is_killed(book: processes.Book, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_will_not_end_is_killed(state: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "PATIENCE", 0.2)
-    process = book.ensure("stubborn", STUBBORN)
-    up(process)
-    assert processes.end(process)
-    assert not processes.running(process)
+    processes.ensure(state, "stubborn", STUBBORN, "v1")
+    says(state, "stubborn", "up")
+    assert processes.end_all(state) == ["stubborn"]
+    assert not processes.find(state, "stubborn")
 
 
-def test_a_pid_that_belongs_to_another_now_is_left_alone(book: processes.Book, tmp_path: pathlib.Path) -> None:
-    with subprocess.Popen(SLEEPER, stdout=subprocess.DEVNULL, start_new_session=True) as other:
-        try:
-            stale = processes.Process("server", other.pid, 1, "", "")
-            (tmp_path / "state").mkdir()
-            (tmp_path / "state" / "processes.json").write_text(json.dumps([dataclasses.asdict(stale)]))
-            assert book.end_all() == []
-            assert other.poll() is None
-        finally:
-            other.kill()
-
-
-def test_the_last_word_of_one_that_died_is_told(book: processes.Book) -> None:
-    process = book.ensure("server", [sys.executable, "-c", "raise SystemExit('no port left')"])
-    os.waitpid(process.pid, 0)
+def test_the_last_word_of_one_that_died_is_told(state: pathlib.Path) -> None:
+    processes.ensure(state, "server", [sys.executable, "-c", "raise SystemExit('no port left')"], "v1")
+    says(state, "server", "no port left")
     with pytest.raises(faults.DemoError, match="no port left"):
-        processes.require(process)
+        processes.require(state, "server")
