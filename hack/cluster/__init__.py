@@ -1,0 +1,1 @@
+"""A real Kubernetes on any Linux machine, without Docker: `python -m hack.cluster up`."""
