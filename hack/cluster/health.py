@@ -1,10 +1,9 @@
-"""Whether a cluster works: its processes run and its API server says it is ready."""
+"""Whether a cluster works: its processes run and its API server says it is ready. Also waiting for that."""
 
 from __future__ import annotations
 
 import ssl
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -25,11 +24,16 @@ def ready(files: control_plane.Files, server: str) -> bool:
     try:
         context = ssl.create_default_context(cafile=str(files.authority.certificate))
         context.load_cert_chain(pair.certificate, pair.key)
-        # No proxy of the user's shell stands between us and a cluster on this machine.
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        with opener.open(f"{server}/readyz", timeout=2) as answer:
+        return answers(f"{server}/readyz", urllib.request.HTTPSHandler(context=context))
+    except OSError:
+        return False
+
+
+def answers(url: str, *handlers: urllib.request.BaseHandler) -> bool:
+    """Ask a server of the cluster; no proxy of the user's shell stands between us and it."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
+    try:
+        with opener.open(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
