@@ -1,0 +1,57 @@
+"""The example's pipeline with this cluster's registry and git server in it, as a file that the user may edit.
+
+Edited, it stays as it is; untouched, it follows the example.
+"""
+
+import copy
+import hashlib
+import pathlib
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+HEADER = "# examples/digits/pipeline.yaml with the addresses of your cluster. Edit it and apply it again.\n"
+
+
+@dataclass(frozen=True)
+class Places:
+    """What differs from cluster to cluster."""
+
+    registry: str
+    git_url: str
+
+
+def filled(example: dict[str, Any], places: Places, namespace: str) -> dict[str, Any]:
+    """Put the addresses in."""
+    pipeline = copy.deepcopy(example)
+    pipeline["metadata"]["namespace"] = namespace
+    spec = pipeline["spec"]
+    spec["train"]["image"] = _moved(spec["train"]["image"], places.registry)
+    for build in spec["build"]:
+        build["image"] = _moved(build["image"], places.registry)
+        build["builderImage"] = _moved(build["builderImage"], places.registry)
+        build["source"]["git"]["url"] = places.git_url
+    return pipeline
+
+
+def ensure(example: pathlib.Path, file: pathlib.Path, places: Places, namespace: str) -> bool:
+    """Write the file unless the user edited it; True when it holds edits that were kept."""
+    text = HEADER + yaml.safe_dump(
+        filled(yaml.safe_load(example.read_text()), places, namespace), sort_keys=False, default_flow_style=False
+    )
+    stamp = file.with_suffix(".sha256")
+    if file.is_file() and stamp.is_file() and _hash(file.read_text()) != stamp.read_text():
+        return True
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    stamp.write_text(_hash(text))
+    return False
+
+
+def _moved(image: str, registry: str) -> str:
+    return f"{registry}/{image.partition('/')[2]}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
