@@ -51,9 +51,14 @@ def open_box(state: Path, keep: list[Path]) -> Box:
     return Box(state, first)
 
 
+def identity(state: Path) -> str:
+    """Name what the kernel keeps for a cluster outside its box, so that the state folder alone finds it again."""
+    return hashlib.sha256(str(state).encode()).hexdigest()[:12]
+
+
 def cgroup(state: Path) -> str:
     """Name the cgroup below which all pods of the cluster run."""
-    return f"modelpipeline-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"
+    return f"modelpipeline-{identity(state)}"
 
 
 def make_cgroups(state: Path) -> None:

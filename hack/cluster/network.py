@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from hack.cluster import box
 from hack.cluster.trouble import Trouble
@@ -18,11 +20,6 @@ class Network:
     """The addresses of one cluster, all in 10.<number>.0.0/16."""
 
     number: int
-
-    @property
-    def interface(self) -> str:
-        """The host's end of the pair; taking its name is what claims the number."""
-        return f"mpl{self.number}"
 
     @property
     def all(self) -> str:
@@ -62,28 +59,45 @@ class Network:
 
 def join(into: box.Box) -> Network:
     """Connect the box with the host on the first free range."""
-    network = _claim(into.first)
-    box.run("ip", "address", "add", f"{network.host}/24", "dev", network.interface)
-    box.run("ip", "link", "set", network.interface, "up")
+    interface = interface_of(into.state)
+    # Made with its other end already in the box, so that it cannot outlive the box even when we are killed now.
+    inside = ["peer", "name", "host", "netns", str(into.first)]
+    box.run("ip", "link", "add", interface, "type", "veth", *inside)
+    box.run("ip", "link", "set", interface, "up")
+    network = _claim(interface)
+    box.run("ip", "address", "add", f"{network.host}/24", "dev", interface)
     into.run("ip", "link", "set", "lo", "up")
     into.run("ip", "address", "add", f"{network.node}/24", "dev", "host")
     into.run("ip", "link", "set", "host", "up")
     # No default route: pods reach the host and each other, and learn at once that nothing else is reachable.
     into.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
-    box.run("ip", "route", "add", network.all, "via", network.node)
     return network
 
 
-def _claim(first: int) -> Network:
+def interface_of(state: Path) -> str:
+    """Name the host's end of the pair: found again by the state folder alone."""
+    return f"mpl{box.identity(state)}"
+
+
+def leave(state: Path, seconds: float = 10) -> None:
+    """Wait until the kernel has taken the interface away with the box that it led to."""
+    deadline = time.monotonic() + seconds
+    while (Path("/sys/class/net") / interface_of(state)).exists():
+        if time.monotonic() > deadline:
+            box.run("ip", "link", "delete", interface_of(state))
+            return
+        time.sleep(0.02)
+
+
+def _claim(interface: str) -> Network:
+    """Claim a range by its route, which the kernel gives to one only."""
     taken = _routed()
     for number in _CANDIDATES:
         network = Network(number)
         if any(ipaddress.ip_network(network.all).overlaps(other) for other in taken):
             continue
-        # Made with its other end already in the box, so that it cannot outlive the box even when we are killed now.
-        command = ["ip", "link", "add", network.interface, "type", "veth", "peer", "name", "host", "netns", str(first)]
         try:
-            box.run(*command)
+            box.run("ip", "route", "add", network.all, "via", network.node, "dev", interface, "onlink")
         except Trouble as trouble:
             if "File exists" in str(trouble):
                 continue

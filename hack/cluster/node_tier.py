@@ -74,6 +74,7 @@ def refresh(state: Path) -> None:
 
 def clean(state: Path) -> None:
     """Remove what does not end with the box."""
+    network.leave(state)
     box.remove_cgroups(state)
 
 
