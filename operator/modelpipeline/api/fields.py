@@ -5,6 +5,7 @@ Here: types that several models share. Elsewhere: the models (v1alpha1.py) and w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pydantic
@@ -13,26 +14,28 @@ from pydantic import Field
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
-Label = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
-ClaimName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
 BuildName = Annotated[str, Field(min_length=1, max_length=18, pattern=DNS_LABEL)]
 ParameterName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z]([-._A-Za-z0-9]*[A-Za-z0-9])?$")]
 EnvName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+KubernetesEnvName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._A-Za-z][-._A-Za-z0-9]*$")]
 DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._A-Za-z0-9]+$")]
-ShortText = Annotated[str, Field(max_length=1024)]
 Text = Annotated[str, Field(max_length=8192)]
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[a-zA-Z0-9][-._/:@a-zA-Z0-9]*$")]
 Repository = Annotated[
     str,
     Field(
-        min_length=1, max_length=400, pattern=r"^[a-zA-Z0-9][-._a-zA-Z0-9]*(:[0-9]+)?(/[a-z0-9]+([-._]+[a-z0-9]+)*)*$"
+        min_length=1,
+        max_length=400,
+        pattern=r"^([a-zA-Z0-9][-.a-zA-Z0-9]*(:[0-9]+)?/)?[a-z0-9]+([-._]+[a-z0-9]+)*(/[a-z0-9]+([-._]+[a-z0-9]+)*)*$",
     ),
 ]
 AbsolutePath = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^/[^\x00]*$")]
 RelativePath = Annotated[str, Field(max_length=512, pattern=r"^([^/\x00][^\x00]*)?$")]
-Quantity = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$")]
-ResourceQuantity = Annotated[int | str, Field(max_length=32)]
+Size = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(k|[MGTPE]|[KMGTPE]i)?$")]
+ResourceQuantity = (
+    int | Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?([numk]|[MGTPE]|[KMGTPE]i)?$")]
+)
 Decimal = Annotated[
     str, Field(min_length=1, max_length=40, pattern=r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$")
 ]
@@ -40,12 +43,32 @@ Uid = Annotated[int, Field(ge=0, le=2147483647)]
 Seconds = Annotated[int, Field(ge=1, le=31536000)]
 
 
-def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """Return what pydantic puts into the schema for CEL rules: (rule, message) pairs.
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One CEL rule: its message says what is wrong, what is allowed, and an example.
 
-    The message says what is wrong, what is allowed, and an example.
+    `path` (`.train.imageFrom`) is where the error points, below where the rule stands.
     """
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+    rule: str
+    message: str
+    path: str = ""
+    reason: str = ""
+
+
+def rules(*checks: Rule) -> dict[str, Any]:
+    """Return what pydantic puts into the schema for CEL rules."""
+    return {"x-kubernetes-validations": [_validation(check) for check in checks]}
+
+
+def _validation(check: Rule) -> dict[str, str]:
+    known = {"rule": check.rule, "message": check.message, "reason": check.reason, "fieldPath": check.path}
+    return {key: value for key, value in known.items() if value}
+
+
+def validated(*checks: Rule) -> pydantic.ConfigDict:
+    """Return the `model_config` of a model with CEL rules."""
+    return pydantic.ConfigDict(json_schema_extra=rules(*checks))
 
 
 def keyed(*keys: str) -> dict[str, Any]:
@@ -71,3 +94,29 @@ class Model(pydantic.BaseModel):
     """
 
     model_config = pydantic.ConfigDict(alias_generator=camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+Parameters = Annotated[
+    dict[str, Annotated[str, Field(max_length=1024)]],
+    Field(
+        max_length=64,
+        json_schema_extra=rules(
+            Rule(
+                "self.all(k, k.size() <= 63 && k.matches('^[A-Za-z]([-._A-Za-z0-9]*[A-Za-z0-9])?$'))",
+                "a parameter's name has at most 63 characters, starts with a letter and holds letters, digits, '-', "
+                "'_' and '.', for example learning-rate",
+            ),
+            Rule(
+                "self.all(k, !self[k].contains('$('))",
+                "a parameter's value must not contain '$(', because values are substituted once, not again; write the "
+                "value itself, for example epochs: '5'",
+            ),
+            Rule(
+                "self.all(k, self.all(l, k == l || k.upperAscii().replace('-', '_').replace('.', '_') != "
+                "l.upperAscii().replace('-', '_').replace('.', '_')))",
+                "two parameters become the same variable PARAM_<NAME> (upper case, '-' and '.' to '_'); rename one, "
+                "for example learning-rate and learning-rate-2",
+            ),
+        ),
+    ),
+]

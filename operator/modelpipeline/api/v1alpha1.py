@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from modelpipeline.api import names
-from modelpipeline.api.fields import Model, rules
+from modelpipeline.api.fields import Model, Rule, validated
 from modelpipeline.api.spec import Spec
 from modelpipeline.api.status import Status
 
@@ -61,20 +61,18 @@ COLUMNS = (
 class ModelPipeline(Model):
     """ModelPipeline trains a model, builds its image and deploys it, each step gated on the one before."""
 
-    model_config = {
-        "json_schema_extra": rules(
-            (
-                f"self.metadata.name.size() <= {names.PIPELINE_NAME_LIMIT}",
-                f"metadata.name may have at most {names.PIPELINE_NAME_LIMIT} characters, because the names of Jobs, "
-                "pods and Services derive from it; for example digits",
-            ),
-            (
-                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-                "metadata.name must be a DNS label that starts with a letter (a-z, 0-9 and '-', no dots), because "
-                "Services are named after it; for example digits",
-            ),
-        )
-    }
+    model_config = validated(
+        Rule(
+            f"self.metadata.name.size() <= {names.PIPELINE_NAME_LIMIT}",
+            f"metadata.name may have at most {names.PIPELINE_NAME_LIMIT} characters, because the names of Jobs, "
+            "pods and Services derive from it; for example digits",
+        ),
+        Rule(
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "metadata.name must be a DNS label that starts with a letter (a-z, 0-9 and '-', no dots), because "
+            "Services are named after it; for example digits",
+        ),
+    )
 
     spec: Spec = Field(description="spec is what the pipeline should do.")
     status: Status | None = Field(default=None, description="status is what the operator answers.")
