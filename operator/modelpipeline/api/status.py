@@ -15,9 +15,7 @@ from modelpipeline.api.fields import Model, keyed
 
 Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 Word = Annotated[str, Field(max_length=253)]
-Values = Annotated[
-    dict[Annotated[str, Field(max_length=63)], Annotated[str, Field(max_length=4096)]], Field(max_length=64)
-]
+Values = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
 
 
 class StepState(StrEnum):
@@ -161,12 +159,9 @@ class Status(Model):
     steps: Annotated[list[Step], Field(max_length=32, json_schema_extra=keyed("name"))] | None = Field(
         default=None, description="steps of the run, in order."
     )
-    images: (
-        Annotated[
-            dict[Annotated[str, Field(max_length=18)], Annotated[str, Field(max_length=700)]], Field(max_length=8)
-        ]
-        | None
-    ) = Field(default=None, description="images that the run built, by the build's name, by digest.")
+    images: Annotated[dict[str, Annotated[str, Field(max_length=700)]], Field(max_length=8)] | None = Field(
+        default=None, description="images that the run built, by the build's name, by digest."
+    )
     serving: Serving | None = Field(default=None, description="serving is what serves now.")
     deploy: DeployState | None = Field(default=None, description="deploy is the revision that was applied last.")
     last_promoted: LastPromoted | None = Field(

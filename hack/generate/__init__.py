@@ -1,0 +1,1 @@
+"""Writes what is generated: the CRD and the reference pages."""

@@ -1,0 +1,45 @@
+"""Write the generated files, or check that they are as they would be written.
+
+python -m hack.generate            write crds/ and the reference pages in docs/
+python -m hack.generate --check    write nothing; fail when a file is not as it would be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hack.generate import conditions, fields
+from modelpipeline.schema import crd
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    f"crds/{crd.NAME}.yaml": crd.render,
+    "docs/fields.md": fields.render,
+    "docs/conditions.md": conditions.render,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write, or with --check compare; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m hack.generate", description="Write the generated files.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
+    check = parser.parse_args(arguments).check
+    stale = [path for path, render in FILES.items() if not _same(ROOT / path, render())]
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; to write them again: make generate", file=sys.stderr)
+        return 1
+    for path in stale:
+        (ROOT / path).parent.mkdir(exist_ok=True)
+        (ROOT / path).write_text(FILES[path]())
+        print(f"wrote {path}")
+    return 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
