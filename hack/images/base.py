@@ -1,0 +1,58 @@
+"""The base image: Debian with Python, made of packages only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from hack.cluster.trouble import Trouble
+from hack.images import buildah, reach
+
+NAME = "modelpipeline/base-python:1"
+
+# seldon-core 1.17.1 and what it asks for install on Python 3.11, which is bookworm's.
+SUITE = "bookworm"
+PACKAGES = ("python3", "python3-pip", "ca-certificates")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Whatever mirror it came from, the image names Debian's own; /etc/pip.conf is where a build mounts its settings.
+_HOOKS = (
+    f'echo "deb http://deb.debian.org/debian {SUITE} main" >"$1/etc/apt/sources.list"',
+    'rm -rf "$1/etc/apt/sources.list.d" "$1/var/lib/apt/lists" && mkdir -p "$1/var/lib/apt/lists/partial"',
+    'touch "$1/etc/pip.conf"',
+    # As in the images of a hub: pip installs into the one Python there is.
+    'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED && ln -sf python3 "$1/usr/bin/python"',
+)
+
+
+def recipe() -> str:
+    """Return everything that decides what is in the image."""
+    return "\n".join([SUITE, *PACKAGES, _PATH, *_HOOKS])
+
+
+def build(target: Path) -> None:
+    """Make the image and write it in OCI layout."""
+    with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
+        archive = Path(folder) / "root.tar"
+        _install(archive)
+        container = buildah.run("from", "scratch")
+        buildah.run("add", "--quiet", container, str(archive), "/")
+        buildah.run("config", f"--env=PATH={_PATH}", "--env=LANG=C.UTF-8", "--cmd=python3", container)
+        image = buildah.run("commit", "--quiet", "--rm", container)
+    buildah.keep(image, target)
+
+
+def _install(archive: Path) -> None:
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    command += [f"--customize-hook={hook}" for hook in _HOOKS]
+    done = subprocess.run(
+        [*command, SUITE, str(archive), *reach.debian_sources(SUITE)],
+        env={**os.environ, **reach.apt_proxy()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Trouble(f"mmdebstrap: {said}", "see whether apt-get update works on this machine, then run it again")

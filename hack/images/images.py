@@ -1,0 +1,121 @@
+"""Base images and builds for a cluster's registry.
+
+    from hack.cluster import cluster
+    from hack.images import images
+
+    c = cluster.up(tier="node", name="demo")
+    images.base_python(c)                    # "<registry>/modelpipeline/base-python:1"
+    images.build(
+        c, name="digits-train", tag="1",     # -> "<registry>/digits-train:1"
+        context=Path("examples/digits/train"),
+        base="modelpipeline/base-python:1",  # build argument BASE; any image that is in the registry already
+        build_args={"EXTRA": "1"},           # more build arguments
+        include=("src", "requirements.txt"), # only these of the context; without it all of it
+        extra={"crane": c.binary("crane")},  # files from elsewhere, under the name that COPY uses
+    )
+
+Built images are kept in the cache by what they were built from, so a second build takes no time and a new registry
+is filled from the cache. How a build reaches the network is in `reach`, the base image's recipe in `base`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hack.cluster import cluster, locks, packages, places, say
+from hack.cluster.trouble import Trouble
+from hack.images import base as base_image
+from hack.images import buildah, reach, staging
+
+BASE_PYTHON = base_image.NAME
+
+# Part of every key: raise it when the way of building changes what comes out.
+_RECIPE = "1"
+
+
+def base_python(into: cluster.Cluster) -> str:
+    """Make sure that the base image with Python is in the cluster's registry and return its name there."""
+    key = staging.key(_RECIPE, base_image.recipe())
+    return _provide(into, BASE_PYTHON, key, base_image.build)
+
+
+def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
+    into: cluster.Cluster,
+    *,
+    name: str,
+    tag: str,
+    context: Path,
+    dockerfile: Path | None = None,
+    base: str = BASE_PYTHON,
+    build_args: Mapping[str, str] | None = None,
+    include: tuple[str, ...] = (),
+    extra: Mapping[str, Path] | None = None,
+) -> str:
+    """Make sure that the image built from this context is in the cluster's registry and return its name there."""
+    if base == BASE_PYTHON:
+        base_python(into)
+    recipe = dockerfile or context / "Dockerfile"
+    digest = _digest_of(into, f"{into.registry}/{base}")
+    arguments = {**(build_args or {}), "BASE": f"{into.registry}/{base}"}
+    with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
+        staged = Path(folder) / "context"
+        staging.stage(staged, context, include, extra or {})
+        # The registry's address differs from cluster to cluster; what counts of the base is its digest.
+        key = staging.key(_RECIPE, recipe.read_text(), digest, json.dumps(build_args, sort_keys=True), staged)
+        return _provide(into, f"{name}:{tag}", key, lambda target: _build(staged, recipe, arguments, target))
+
+
+def _provide(into: cluster.Cluster, name: str, key: str, make: Callable[[Path], None]) -> str:
+    """Take the image from the cache, or make it, and put it into the registry unless it is there."""
+    if not into.registry:
+        raise Trouble(f"cluster {into.name} has no registry", "use the node tier: up --tier node")
+    layout = places.cache() / "images" / key
+    with locks.held(layout.with_suffix(".lock")):
+        if not layout.exists():
+            packages.ensure(packages.IMAGES, "building images")
+            unfinished = layout.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            with say.step(f"image {name}"):
+                make(unfinished)
+            unfinished.rename(layout)
+    reference = f"{into.registry}/{name}"
+    wanted = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
+    if _crane(into, "digest", reference, required=False) != wanted:
+        _crane(into, "push", str(layout), reference)
+    return reference
+
+
+def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
+        command = ["bud", "--quiet", "--layers", "--isolation=chroot", "--tls-verify=false", f"--file={recipe}"]
+        command += [f"--volume={mount}:ro" for mount in reach.mounts(Path(folder))]
+        command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        image = buildah.run(*command, str(staged))
+    buildah.keep(image, target)
+
+
+def _digest_of(into: cluster.Cluster, reference: str) -> str:
+    return _crane(into, "digest", reference)
+
+
+def _crane(into: cluster.Cluster, command: str, *arguments: str, required: bool = True) -> str:
+    # The registry is on this machine: no proxy of the user's shell leads there.
+    environment = {**os.environ, "NO_PROXY": into.registry.partition(":")[0]}
+    done = subprocess.run(
+        [str(into.binary("crane")), command, "--insecure", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 and required:
+        raise Trouble(
+            f"crane {command} {arguments[-1]}: {done.stderr.strip()}", "see the registry's log: logs registry"
+        )
+    return done.stdout.strip()

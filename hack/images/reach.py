@@ -1,0 +1,100 @@
+"""How a build reaches packages: the host's own settings, mounted for the time of the build.
+
+Nothing of them is written into an image or a file of this project: mirrors, proxies and authorities are the
+machine's affair, and may hold passwords.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+# What the host trusts and where it finds Debian packages, at the same places in the image.
+_ALWAYS = (Path("/etc/ssl/certs"), Path("/usr/share/ca-certificates"), Path("/usr/local/share/ca-certificates"))
+_APT = (Path("/etc/apt"), Path("/usr/share/keyrings"))
+
+
+def mounts(scratch: Path) -> list[str]:
+    """Return what to mount, as source:target; files made for it lie in the scratch folder."""
+    pairs = {path: path for path in _ALWAYS if path.exists()}
+    if _same_suite():
+        pairs |= {path: path for path in _APT if path.exists()}
+    settings = _pip_settings()
+    if settings:
+        pairs[_pip_conf(scratch, settings)] = Path("/etc/pip.conf")
+    # A value that names a folder or file of the host (wheels, a certificate) only means something with it.
+    for value in settings.values():
+        pairs |= {Path(word): Path(word) for word in value.split() if word.startswith("/") and Path(word).exists()}
+    return [f"{source}:{target}" for source, target in pairs.items() if not _covered(source, target, pairs)]
+
+
+def debian_sources(suite: str) -> list[str]:
+    """Return the host's Debian sources of this suite; without any, mmdebstrap takes Debian's own."""
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "Created-By: Packages", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    lines = []
+    for line in listed.splitlines():
+        words = line.split()
+        if len(words) == 3 and words[2] == "main" and "debian" in words[0] and words[1].partition("-")[0] == suite:
+            lines.append(f"deb {words[0]} {words[1]} {words[2]}")
+    return list(dict.fromkeys(lines)) if any(line.split()[2] == suite for line in lines) else []
+
+
+def apt_proxy() -> dict[str, str]:
+    """Return the proxy of the host's apt as environment, because mmdebstrap reads no apt settings."""
+    told = subprocess.run(
+        ["apt-config", "dump", "--format", "%f=%v%n", "Acquire::http::Proxy", "Acquire::https::Proxy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    variables = {"Acquire::http::Proxy": "http_proxy", "Acquire::https::Proxy": "https_proxy"}
+    return {variable: found[option] for option, variable in variables.items() if found.get(option)}
+
+
+def _same_suite() -> bool:
+    """Tell whether the host's apt sources fit the images, which are Debian's."""
+    release = Path("/etc/os-release")
+    return release.exists() and "VERSION_CODENAME=bookworm" in release.read_text()
+
+
+def _pip_settings() -> dict[str, str]:
+    """Ask pip what it goes by here; the environment wins over files, as with pip itself."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    settings: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for name, value in re.findall(rf"^{re.escape(section)}\.([a-z-]+)=(.*)$", told, re.MULTILINE):
+            settings[name] = str(ast.literal_eval(value))
+    return settings
+
+
+def _pip_conf(scratch: Path, settings: dict[str, str]) -> Path:
+    config = configparser.RawConfigParser()
+    config["global"] = settings
+    path = scratch / "pip.conf"
+    with path.open("w", encoding="utf-8") as file:
+        config.write(file)
+    path.chmod(0o644)
+    scratch.chmod(0o755)
+    return path
+
+
+def _covered(source: Path, target: Path, pairs: dict[Path, Path]) -> bool:
+    """Tell whether a mounted folder brings this one along."""
+    return any(source != other and source.is_relative_to(other) and target == source for other in pairs)
