@@ -1,0 +1,53 @@
+"""Clusters of the tests: shared by all tests of a session and by sessions side by side, ended by the last of them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from hack.cluster import cluster, places
+from tests.support.kubectl import Kubectl
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def shared(tier: str, name: str, keep: bool) -> Iterator[cluster.Cluster]:
+    """Yield the cluster of this name with our CRDs installed; the last session that uses it ends it."""
+    users = places.state(name).with_suffix(".users")
+    users.parent.mkdir(parents=True, exist_ok=True)
+    with users.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        up = cluster.up(tier=tier, name=name)
+        install(kubectl(up))
+        yield up
+        if keep:
+            return
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            up.down()
+
+
+def kubectl(of: cluster.Cluster) -> Kubectl:
+    """Return kubectl as the cluster's administrator."""
+    return Kubectl(of.binary("kubectl"), of.kubeconfig)
+
+
+def install(run: Kubectl) -> None:
+    """Install our CRD and the stand-in for Seldon's, and wait until the API server serves them."""
+    for path in (ROOT / "crds", ROOT / "hack" / "seldon" / "crd.yaml"):
+        run("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    run("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+
+
+@contextlib.contextmanager
+def fresh_namespace(run: Kubectl) -> Iterator[str]:
+    """Yield the name of a namespace of its own, whose default service account is there: pods can be made in it."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    run("create", "namespace", name)
+    run("wait", "--for=create", "--timeout=60s", "serviceaccount/default", "-n", name)
+    yield name
+    run("delete", "namespace", name, "--wait=false")
