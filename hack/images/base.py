@@ -16,11 +16,13 @@ NAME = "modelpipeline/base-python:1"
 SUITE = "bookworm"
 PACKAGES = ("python3", "python3-pip", "ca-certificates")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Whatever mirror it came from, the image names Debian's own; /etc/pip.conf is where a build mounts its settings.
+# Whatever mirror it came from, the image names Debian's own, and no name of the machine that made it. The empty files
+# are where a build mounts what is the machine's: a mount on nothing would leave its traces in the layer.
 _HOOKS = (
     f'echo "deb http://deb.debian.org/debian {SUITE} main" >"$1/etc/apt/sources.list"',
     'rm -rf "$1/etc/apt/sources.list.d" "$1/var/lib/apt/lists" && mkdir -p "$1/var/lib/apt/lists/partial"',
-    'touch "$1/etc/pip.conf"',
+    'for file in hosts hostname resolv.conf machine-id pip.conf; do : >"$1/etc/$file"; done',
+    'rm -rf "$1"/var/log/apt/* "$1"/var/log/*.log',
     # As in the images of a hub: pip installs into the one Python there is.
     'rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED && ln -sf python3 "$1/usr/bin/python"',
 )

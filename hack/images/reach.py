@@ -21,16 +21,28 @@ _APT = (Path("/etc/apt"), Path("/usr/share/keyrings"))
 
 def mounts(scratch: Path) -> list[str]:
     """Return what to mount, as source:target; files made for it lie in the scratch folder."""
-    pairs = {path: path for path in _ALWAYS if path.exists()}
+    found = [f"{path}:{path}" for path in _ALWAYS if path.exists()]
     if _same_suite():
-        pairs |= {path: path for path in _APT if path.exists()}
+        found += [f"{path}:{path}" for path in _APT if path.exists()]
     settings = _pip_settings()
-    if settings:
-        pairs[_pip_conf(scratch, settings)] = Path("/etc/pip.conf")
-    # A value that names a folder or file of the host (wheels, a certificate) only means something with it.
-    for value in settings.values():
-        pairs |= {Path(word): Path(word) for word in value.split() if word.startswith("/") and Path(word).exists()}
-    return [f"{source}:{target}" for source, target in pairs.items() if not _covered(source, target, pairs)]
+    if not settings:
+        return found
+    # A value that names a folder or file of the host (wheels, a certificate) only means something with it. All lie
+    # below /mnt, which every image has: a mount point made for the build would stay in the image as an empty folder.
+    below = scratch / "mnt"
+    below.mkdir()
+    found.append(f"{below}:/mnt")
+    for name, value in settings.items():
+        words = value.split()
+        for number, word in enumerate(words):
+            if not word.startswith("/") or not Path(word).exists():
+                continue
+            place = below / f"{name}-{number}"
+            place.mkdir() if Path(word).is_dir() else place.touch()
+            words[number] = f"/mnt/{place.name}"
+            found.append(f"{word}:{words[number]}")
+        settings[name] = " ".join(words)
+    return [*found, f"{_pip_conf(scratch, settings)}:/etc/pip.conf"]
 
 
 def debian_sources(suite: str) -> list[str]:
@@ -93,8 +105,3 @@ def _pip_conf(scratch: Path, settings: dict[str, str]) -> Path:
     path.chmod(0o644)
     scratch.chmod(0o755)
     return path
-
-
-def _covered(source: Path, target: Path, pairs: dict[Path, Path]) -> bool:
-    """Tell whether a mounted folder brings this one along."""
-    return any(source != other and source.is_relative_to(other) and target == source for other in pairs)
