@@ -3,8 +3,9 @@
 rich obeys NO_COLOR by itself. Nothing here decides what is said.
 """
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -46,6 +47,19 @@ class Screen:
         self.console.print(
             Text.assemble("  ", (self._glyphs["done"], _STYLES["done"]), f" {text}", (f"  {seconds:.1f} s", "dim"))
         )
+
+    @contextlib.contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Turn a wheel while something takes its time; in a pipe there is nothing to see until it is done."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with self.console.status(text):
+            yield
+
+    def success(self, text: str) -> None:
+        """Print what went well."""
+        self.console.print(Text.assemble((self._glyphs["done"], _STYLES["done"]), f" {text}"))
 
     def failure(self, text: str) -> None:
         """Print what went wrong."""
