@@ -54,7 +54,6 @@ class Resource:
         return "/".join(parts)
 
 
-BINDINGS = "binding"
 CRDS = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")
 DEPLOYMENTS = Resource("apps/v1", "deployments")
 LEASES = Resource("coordination.k8s.io/v1", "leases")
@@ -109,6 +108,14 @@ class Wire:
             raise _refusal(response.status, text)
         answer: Object = json.loads(text) if text else {}
         return answer
+
+    async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Read what is no object: a log."""
+        response = await self._send("GET", path, None, query, "application/json")
+        answer: bytes = await response.read()
+        if response.status >= 400:
+            raise _refusal(response.status, answer)
+        return answer.decode()
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:
         """Read one object; None when there is none."""
@@ -221,7 +228,7 @@ class Wire:
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": "application/json, */*", "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
