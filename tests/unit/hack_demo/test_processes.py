@@ -30,6 +30,11 @@ def says(state: pathlib.Path, name: str, text: str) -> None:
     assert text in "".join(processes.tail(state, name, 1))
 
 
+@tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.02))
+def ended(state: pathlib.Path, name: str) -> None:
+    assert not processes.find(state, name)
+
+
 def test_the_next_run_finds_the_process(state: pathlib.Path) -> None:
     assert processes.ensure(state, "server", SLEEPER, "v1")
     first = processes.find(state, "server")
@@ -65,6 +70,6 @@ def test_one_that_will_not_end_is_killed(state: pathlib.Path, monkeypatch: pytes
 
 def test_the_last_word_of_one_that_died_is_told(state: pathlib.Path) -> None:
     processes.ensure(state, "server", [sys.executable, "-c", "raise SystemExit('no port left')"], "v1")
-    says(state, "server", "no port left")
+    ended(state, "server")
     with pytest.raises(faults.DemoError, match="no port left"):
         processes.require(state, "server")
