@@ -1,0 +1,192 @@
+"""The watches, by kopf: the only file that knows it.
+
+kopf brings watches, reconnects, relists and the search for CRDs that come late. It is used for `on.event` alone: such
+handlers write nothing to any object, and ours wait for nothing, fill no patch and raise nothing. Everything else that
+kopf could do is switched off or replaced by something that does nothing. Its edge-triggered handlers lose outcomes and
+do work twice under faults, which is why they are not used.
+
+Here: registry, settings, credentials for kopf. Elsewhere: what an event leads to (runtime/intake.py), who starts this
+again when it dies (runtime/supervisor.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import kopf
+
+from modelpipeline.api import names
+from modelpipeline.kinds import kind as kinds
+from modelpipeline.kinds.kind import Kind, Object
+from modelpipeline.kube import connection as connections
+
+Sink = Callable[[Kind, str | None, Object], None]
+"""Takes an event in the watcher's own thread; must not block."""
+
+_CHUNK = 250
+_MOST_SECONDS = 10.0
+_UNAUTHORIZED_TRIES = 4
+
+
+class Watch:
+    """All watches of one life of kopf."""
+
+    def __init__(self, connection: connections.Connection, namespaces: tuple[str, ...], sink: Sink) -> None:
+        self._connection = connection
+        self._namespaces = namespaces
+        self._sink = sink
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_flag: asyncio.Event | None = None
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Watch, blocking, in this thread; return when stopped, raise what ended it otherwise."""
+        asyncio.run(self._operate(ready))
+
+    def stop(self) -> None:
+        """Have `run` return soon; from any thread."""
+        self._stopped = True
+        if self._loop is not None and self._stop_flag is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._stop_flag.set)
+            except RuntimeError:
+                return  # The loop has ended on its own.
+
+    async def _operate(self, ready: Callable[[], None]) -> None:
+        self._stop_flag = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            return
+        started = asyncio.Event()
+        telling = asyncio.create_task(_tell(started, ready))
+        scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=settings(scan=not self._namespaces),
+                standalone=True,
+                stop_flag=self._stop_flag,
+                ready_flag=started,
+                **scope,
+            )
+        finally:
+            telling.cancel()
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry, id="login")
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=self._session())
+
+        for kind in (kinds.PIPELINE, *kinds.CHILDREN):
+            self._watch(registry, kind)
+        return registry
+
+    def _watch(self, registry: kopf.OperatorRegistry, kind: Kind) -> None:
+        sink = self._sink
+
+        @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"watch-{kind.plural}")
+        async def observe(event: Any, **_: Any) -> None:
+            sink(kind, event.get("type"), event["object"])
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Return a session with our credentials; kopf closes it."""
+        connection = self._connection
+
+        async def authorize(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+            # kopf takes a single 401 as the end of these credentials; a moment's 401 is outlasted here. One that
+            # stays reaches kopf, which logs in again: with a new session, and certificates read anew.
+            for attempt in range(_UNAUTHORIZED_TRIES):
+                if header := await connection.authorization():
+                    request.headers["Authorization"] = header
+                response = await send(request)
+                if response.status != 401:
+                    return response
+                if attempt + 1 < _UNAUTHORIZED_TRIES:
+                    response.release()
+                    await asyncio.sleep(0.5 * 2.0**attempt)
+                    await connection.reload()
+            return response
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls()),
+            middlewares=(authorize,),
+            proxy=connection.proxy,
+            trust_env=True,
+        )
+
+
+async def _tell(started: asyncio.Event, ready: Callable[[], None]) -> None:
+    await started.wait()
+    ready()
+
+
+class _Backoffs:
+    """Delays between tries of one request, for ever: an exhausted list would end the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        seconds = 0.5
+        while True:
+            # Spreads retries; nothing secret hangs on it.
+            yield seconds * (0.75 + random.random() / 2)  # noqa: S311
+            seconds = min(_MOST_SECONDS, seconds * 2)
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps nothing: only change handlers need it, and it costs half of kopf's time for an event."""
+
+    def build(self, **_: Any) -> Any:
+        """Return an empty essence."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Return an empty essence: nothing ever differs."""
+        return {}
+
+    def store(self, **_: Any) -> None:
+        """Write nothing."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Keeps nothing: no handler of ours has progress."""
+
+    def fetch(self, **_: Any) -> Any:
+        """Return nothing."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Write nothing."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """Return what is given."""
+        return essence
+
+
+def settings(*, scan: bool) -> kopf.OperatorSettings:
+    """Return kopf's settings; `scan` looks for CRDs that come later, which needs rights beyond a namespace."""
+    values = kopf.OperatorSettings()
+    values.persistence.diffbase_storage = _NoDiffBase()
+    values.persistence.progress_storage = _NoProgress()
+    values.watching.chunk_size = _CHUNK
+    for kind in kinds.CHILDREN:
+        values.watching.label_selectors[kind.group, kind.version, kind.plural] = names.SELECTOR
+    values.queueing.idle_timeout = 0.5
+    values.networking.error_backoffs = _Backoffs()
+    values.networking.connect_timeout = 10
+    values.networking.request_timeout = 30
+    values.posting.enabled = False
+    values.scanning.disabled = not scan
+    # Armed by every end that is not a stop flag's, and it kills the process, not the thread.
+    values.process.ultimate_exiting_timeout = None
+    return values

@@ -1,0 +1,68 @@
+"""How the operator logs: structured, one line an entry, JSON unless a person watches.
+
+Here: the set-up, for our own entries and those of the libraries. Elsewhere: what is logged. Keys are lowerCamel and an
+entry about a pipeline has namespace, name and, where it is known, generation. Logs are never the user interface:
+conditions and Events are. No body of a request is ever logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+_UNWANTED = (
+    # The watcher runs in a thread of its own on purpose; signals are ours (__main__.py).
+    "OS signals are ignored",
+)
+
+
+def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
+    """Set up logging for the whole process; `form` is auto, json or console."""
+    out = stream if stream is not None else sys.stderr
+    console = form == "console" or (form == "auto" and out.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    handler.addFilter(_wanted)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # At info it would say of every event that its handler succeeded.
+    logging.getLogger("kopf").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _wanted(record: logging.LogRecord) -> bool:
+    return not (isinstance(record.msg, str) and record.msg.startswith(_UNWANTED))
+
+
+def logger(room: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a room."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"modelpipeline.{room}")
+    return bound
