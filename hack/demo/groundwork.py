@@ -10,14 +10,14 @@ import pathlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import tenacity
 import yaml
 
 from hack.cluster import cluster as clusters
-from hack.cluster import places
+from hack.cluster import health, places
 from hack.cluster.cluster import Cluster
 from hack.demo import certificates, faults, kubectl, manifest, ports, processes, repository, screen
 from hack.images import images
@@ -27,6 +27,7 @@ EXAMPLE = PROJECT / "examples" / "digits"
 NAMESPACE = "default"
 PIPELINE = "digits"
 GIT, SELDON, OPERATOR = "git-server", "seldon-stand-in", "operator"
+BUILD_IMAGE = "modelpipeline/build:dev"
 OPERATOR_USER = "modelpipeline-operator"
 PATIENCE = 60.0  # seconds that a process may take until it answers
 
@@ -110,7 +111,7 @@ def _git_server(cluster: Cluster, state: pathlib.Path) -> tuple[str, str]:
     command += ["--certificate", str(files.certificate), "--key", str(files.key)]
     sources = [PROJECT / "hack" / "demo" / "gitserver.py", files.certificate]
     processes.ensure(state, GIT, command, fingerprint(command, sources))
-    _until_it_answers(state, GIT, cluster.address, port)
+    _until(state, GIT, lambda: ports.answers(cluster.address, port))
     return f"https://{cluster.address}:{port}/{PIPELINE}.git", files.ca.read_text()
 
 
@@ -150,10 +151,12 @@ def _operator(cluster: Cluster, state: pathlib.Path) -> None:
     kubeconfig = cluster.kubeconfig_for(OPERATOR_USER)
     port = ports.ensure(state / "operator.port", "127.0.0.1", in_use_by_us=processes.find(state, OPERATOR) is not None)
     command = [sys.executable, "-m", "modelpipeline", "run", "--kubeconfig", str(kubeconfig)]
-    command += ["--namespaces", NAMESPACE]
+    command += ["--namespaces", NAMESPACE, "--build-image", f"{cluster.registry}/{BUILD_IMAGE}"]
+    command += ["--registry", f"prefix={cluster.registry},insecure=true"]
+    command += ["--health-address", "127.0.0.1", "--health-port", str(port), "--log-format", "console"]
     sources = [*sorted((PROJECT / "operator").rglob("*.py")), kubeconfig]
     processes.ensure(state, OPERATOR, command, fingerprint(command, sources))
-    _until_it_answers(state, OPERATOR, "127.0.0.1", port)
+    _until(state, OPERATOR, lambda: health.answers(f"http://127.0.0.1:{port}/readyz"))
 
 
 def forget(state: pathlib.Path) -> bool:
@@ -172,18 +175,18 @@ def fingerprint(command: list[str], sources: list[pathlib.Path]) -> str:
     return total.hexdigest()
 
 
-def _until_it_answers(state: pathlib.Path, name: str, address: str, port: int) -> None:
+def _until(state: pathlib.Path, name: str, answers: Callable[[], bool]) -> None:
+    """Wait until a process answers, and no longer than it lives."""
+
+    def answered() -> bool:
+        processes.require(state, name)
+        return answers()
+
     wait = tenacity.Retrying(
-        retry=tenacity.retry_if_result(lambda answered: not answered),
+        retry=tenacity.retry_if_result(lambda done: not done),
         wait=tenacity.wait_fixed(0.1),
         stop=tenacity.stop_after_delay(PATIENCE),
         retry_error_callback=lambda _: False,
     )
-
-    def answered() -> bool:
-        processes.require(state, name)
-        return ports.answers(address, port)
-
     if not wait(answered):
-        log = f"{state}/logs/{name}.log"
-        raise faults.DemoError(f"the {name} does not answer on {address}:{port} after {PATIENCE:.0f} s; less {log}")
+        raise faults.DemoError(f"the {name} does not answer after {PATIENCE:.0f} s; less {state}/logs/{name}.log")

@@ -14,6 +14,7 @@ from hack.seldon import wire
 
 LOG_LINES = 15
 EVENTS = 15
+AT_ONCE = 2.0  # seconds: what is Ready sooner was Ready before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,9 @@ def up(options: groundwork.Options, choice: Choice, show: screen.Screen) -> int:
     try:
         pipeline, waited = asyncio.run(_watch(ground, choice, show))
         _insist_on_success(pipeline)
+        if "unchanged" in answer and waited < AT_ONCE:
+            show.say()
+            show.success(f"Nothing was done twice: run {view.run_id(pipeline)} serves this very specification.")
         right = asyncio.run(_ask(ground, pipeline, choice, show))
     except faults.DemoError as error:
         _explain(ground, error, show)

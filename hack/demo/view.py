@@ -52,7 +52,7 @@ def rows(pipeline: Pipeline) -> list[Row]:
             entry["status"],
             entry.get("reason", ""),
             entry.get("message", ""),
-            failed=stalled and entry["status"] == "False" and entry["type"] not in _LAST[:1],
+            failed=stalled and _speaks_of_failure(entry),
         )
         for entry in _status(pipeline).get("conditions") or []
         if entry["type"] not in _HIDDEN
@@ -96,6 +96,13 @@ def duration(seconds: float) -> str:
     """Write a duration as a person would."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _speaks_of_failure(condition: dict[str, Any]) -> bool:
+    """Once a person must act, what is False has failed; but what serves may serve on, and a run may have ended."""
+    if condition["type"] == "Stalled":
+        return True
+    return condition["status"] == "False" and condition["type"] not in {"Available", "Finished"}
 
 
 def _place(name: str) -> tuple[int, int]:

@@ -63,8 +63,9 @@ def test_conditions_come_in_the_order_of_a_run() -> None:
 def test_what_is_false_has_failed_only_when_a_person_must_act() -> None:
     building = ("ImageBuilt", "False", "BuildFailed")
     assert [row.failed for row in view.rows(pipeline(building))] == [False]
-    stalled = view.rows(pipeline(building, ("Stalled", "True", "BuildFailed")))
-    assert {row.type: row.failed for row in stalled}["ImageBuilt"]
+    serves, must_act = ("Available", "False", "NothingServes"), ("Stalled", "True", "BuildFailed")
+    stalled = view.rows(pipeline(building, serves, must_act))
+    assert {row.type: row.failed for row in stalled} == {"ImageBuilt": True, "Available": False, "Stalled": True}
 
 
 def test_only_what_changed_is_a_transition() -> None:
