@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
 
-from hack.cluster import cluster, places, processes, say
+from hack.cluster import cluster, places, processes, say, trouble
 from hack.cluster.trouble import Trouble
 
 
@@ -18,8 +17,8 @@ def main() -> int:
     commands = {"up": _up, "down": _down, "status": _status, "env": _env, "logs": _logs}
     try:
         return commands[arguments.command](arguments)
-    except Trouble as trouble:
-        say.note(f"error: {trouble}")
+    except Trouble as error:
+        say.note(f"error: {error}")
         return 2
     except KeyboardInterrupt:
         say.note("interrupted; what was started is ended, the next up begins anew")
@@ -32,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in {
         "up": "start the cluster, or do nothing where it runs",
         "down": "end it and leave nothing behind",
-        "status": "say what runs",
+        "status": "say what runs; --all for every cluster",
         "env": "print what a shell needs: eval $(python -m hack.cluster env)",
         "logs": "print the end of a log",
     }.items():
@@ -40,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--name", default="default", help="name of the cluster (%(default)s)")
         if name == "up":
             command.add_argument("--tier", choices=cluster.TIERS, default="node", help="%(default)s")
+        if name == "status":
+            command.add_argument("--all", action="store_true", help="every cluster of this user")
         if name == "logs":
             command.add_argument("process", nargs="?", help="e.g. kube-apiserver; without it the names are listed")
     return parser
@@ -61,7 +62,11 @@ def _down(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     """Say what runs; exit code 1 when something of it does not."""
-    found = _existing(arguments.name)
+    names = cluster.names() if arguments.all else [arguments.name]
+    return max([_status_of(_existing(name)) for name in names], default=0)
+
+
+def _status_of(found: cluster.Cluster) -> int:
     states = [(process, processes.alive(process)) for process in processes.recorded(found.state)]
     say.result(f"{found.name} tier={found.tier} server={found.server} registry={found.registry or '-'}")
     for process, runs in states:
@@ -102,9 +107,8 @@ def _existing(name: str) -> cluster.Cluster:
     return found
 
 
-def _again(command: str, name: str) -> str:
-    named = "" if name == "default" else f" --name {name}"
-    return f"{os.path.basename(sys.executable)} -m hack.cluster {command}{named}"
+def _again(word: str, name: str) -> str:
+    return trouble.command(word, *([] if name == "default" else ["--name", name]))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,24 @@ import socket
 from pathlib import Path
 
 from hack.cluster import binaries, control_plane, health, processes
+from hack.cluster.trouble import Trouble
 
 
 def start(state: Path) -> control_plane.Endpoints:
     """Start etcd, API server and controller manager and wait until the API server is ready."""
     tools = binaries.ensure(binaries.CONTROL_PLANE)
+    for _ in range(3):
+        try:
+            return _start(state, tools)
+        except Trouble as trouble:
+            # Between choosing a port and listening on it somebody else was quicker: choose again.
+            if "address already in use" not in str(trouble):
+                raise
+            processes.stop(state)
+    return _start(state, tools)
+
+
+def _start(state: Path, tools: dict[str, Path]) -> control_plane.Endpoints:
     port, etcd_client, etcd_peer = _free_ports(3)
     endpoints = control_plane.Endpoints(
         "127.0.0.1", port, etcd_client, etcd_peer, services="10.0.0.0/24", first_service="10.0.0.1", has_node=False
@@ -20,11 +33,8 @@ def start(state: Path) -> control_plane.Endpoints:
     processes.start(state, "etcd", control_plane.etcd(tools["etcd"], files, endpoints))
     processes.start(state, "kube-apiserver", control_plane.api_server(tools["kube-apiserver"], files, endpoints))
     health.wait(state, "the API server", lambda: health.ready(files, endpoints.server))
-    processes.start(
-        state,
-        "kube-controller-manager",
-        control_plane.controller_manager(tools["kube-controller-manager"], files),
-    )
+    manager = control_plane.controller_manager(tools["kube-controller-manager"], files)
+    processes.start(state, "kube-controller-manager", manager)
     return endpoints
 
 

@@ -15,7 +15,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hack.cluster import api_tier, binaries, control_plane, health, locks, node_tier, places, processes
+from hack.cluster import api_tier, binaries, control_plane, health, locks, node_tier, places, processes, trouble
 from hack.cluster.trouble import Trouble
 
 TIERS = ("api", "node", "kind")
@@ -84,7 +84,7 @@ def up(tier: str = "node", name: str = "default") -> Cluster:
             if before.tier != tier:
                 raise Trouble(
                     f"cluster {name} runs as tier {before.tier}, not {tier}",
-                    f"take another --name, or end it first: python -m hack.cluster down --name {name}",
+                    f"take another --name, or end it first: {trouble.command('down', '--name', name)}",
                 )
             if tier == "node":
                 node_tier.refresh(before.state)
@@ -109,8 +109,8 @@ def find(name: str = "default") -> Cluster | None:
 
 
 def names() -> list[str]:
-    """Return the names of the clusters that have a state folder."""
-    return sorted(path.name for path in places.clusters().glob("*") if path.is_dir())
+    """Return the names of the clusters that came up."""
+    return sorted(path.parent.name for path in places.clusters().glob(f"*/{_ABOUT}"))
 
 
 def down(name: str = "default") -> bool:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.cluster import box
+from hack.cluster import box, trouble
 from hack.cluster.trouble import Trouble
 
 # 10.100.0.0/16 to 10.199.0.0/16: less popular than both ends of 10.0.0.0/8, and checked against every route.
@@ -98,12 +98,14 @@ def _claim(interface: str) -> Network:
             continue
         try:
             box.run("ip", "route", "add", network.all, "via", network.node, "dev", interface, "onlink")
-        except Trouble as trouble:
-            if "File exists" in str(trouble):
+        except Trouble as error:
+            if "File exists" in str(error):
                 continue
             raise
         return network
-    raise Trouble("no 10.100-199.0.0/16 is free", "end clusters that nobody needs: python -m hack.cluster status --all")
+    raise Trouble(
+        "no 10.100-199.0.0/16 is free", f"end clusters that nobody needs: {trouble.command('status', '--all')}"
+    )
 
 
 def _routed() -> list[ipaddress.IPv4Network]:

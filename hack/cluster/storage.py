@@ -15,8 +15,8 @@ from hack.cluster import node
 from hack.cluster.trouble import Trouble
 
 CLASS = "standard"
-# The scheduler gives the smallest that fits; the sizes are what is promised, not what is reserved.
-_SIZES = ("1Gi",) * 12 + ("5Gi",) * 8 + ("10Gi",) * 12
+# A size is a promise and takes no room; enough volumes that a whole test session need not wait for the next `up`.
+_SIZE, _COUNT = "10Gi", 64
 
 
 def objects(state: Path) -> list[dict[str, object]]:
@@ -28,7 +28,7 @@ def objects(state: Path) -> list[dict[str, object]]:
         "provisioner": "kubernetes.io/no-provisioner",
         "volumeBindingMode": "WaitForFirstConsumer",
     }
-    return [storage_class, *(_volume(state, number, size) for number, size in enumerate(_SIZES))]
+    return [storage_class, *(_volume(state, number) for number in range(_COUNT))]
 
 
 def recycle(kubectl: Path, kubeconfig: Path, state: Path) -> None:
@@ -53,7 +53,7 @@ def recycle(kubectl: Path, kubeconfig: Path, state: Path) -> None:
         )
 
 
-def _volume(state: Path, number: int, size: str) -> dict[str, object]:
+def _volume(state: Path, number: int) -> dict[str, object]:
     name = f"volume-{number:02}"
     _make(_folder(state, name))
     here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.NAME]}
@@ -62,7 +62,7 @@ def _volume(state: Path, number: int, size: str) -> dict[str, object]:
         "kind": "PersistentVolume",
         "metadata": {"name": name},
         "spec": {
-            "capacity": {"storage": size},
+            "capacity": {"storage": _SIZE},
             "accessModes": ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"],
             "storageClassName": CLASS,
             "persistentVolumeReclaimPolicy": "Retain",
