@@ -15,7 +15,10 @@ from modelpipeline.kinds.kind import Kind, Object
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """POST `body`, strict; a 409 is answered by reading what is there, and the next plan judges it."""
+    """POST `body`, strict; a 409 is answered by reading what is there, and the next plan judges it.
+
+    What is there goes into `Memory.foreign` as well: without our label no watch would show it.
+    """
 
     kind: Kind
     body: Object
@@ -72,8 +75,10 @@ class DryRun:
     """POST each body with dryRun=All, strict, before anything starts.
 
     The verdicts are remembered under `fingerprint` (a hash of the bodies) as one `Fault | None` a body, by child key.
-    A 409 counts as valid when the object there is controlled by `owner_uid` (or is our own retained claim); else it
-    is a fault with reason NameConflict.
+    A 409 counts as valid when the object there is controlled by `owner_uid` (or is a claim with our label and no
+    controller: a retained one, judged by stages/storage.py); else it is a fault with reason NameConflict.
+    A plan asks again as long as a verdict holds a fault: the worker does so after 30 s when no fault is final, after
+    10 min when one is (a foreign object deleted, a namespace's label changed), and on a new fingerprint at once.
     """
 
     fingerprint: str
@@ -90,7 +95,24 @@ class ReadLog:
     container: str
 
 
-Action = Create | Replace | Patch | Delete | DryRun | ReadLog
+@dataclass(frozen=True, slots=True)
+class Look:
+    """GET one object that carries no label of ours (a claim that the user named), so no watch brings it.
+
+    Remembered in `Memory.foreign` under `<Kind>/<name>`: the object, or None when there is none. The worker forgets the
+    answer after 15 s, so that a plan that still needs it asks again; a plan that does not need it costs no read.
+    """
+
+    kind: Kind
+    name: str
+
+    @property
+    def child(self) -> str:
+        """Return the key under which the answer, or a fault, is remembered."""
+        return f"{self.kind.name}/{self.name}"
+
+
+Action = Create | Replace | Patch | Delete | DryRun | ReadLog | Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +160,14 @@ class Memory:
 
     `faults` by `Action.child` of the last failed write (removed when it succeeds); `verdicts` by fingerprint of a dry
     run; `logs` by pod uid: text, or a Fault; `deleted` uid -> the last version seen of a child whose deletion was
-    watched; `missing` names of optional kinds whose CRD is absent.
+    watched; `foreign` what was found under a name without our label (see Look and Create).
     """
 
     faults: dict[str, Fault] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Fault | None]] = field(default_factory=dict)
     logs: dict[str, str | Fault] = field(default_factory=dict)
     deleted: dict[str, Object] = field(default_factory=dict)
-    missing: frozenset[str] = frozenset()
+    foreign: dict[str, Object | None] = field(default_factory=dict)
     notes: dict[str, datetime] = field(default_factory=dict)
 
 

@@ -1,0 +1,106 @@
+"""What training reports: a termination message of at most 4,096 bytes, and metrics found in its log.
+
+Here: reading both forms (api.md, "train"). Elsewhere: when there is something to read (stages/train.py).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import re2
+
+from modelpipeline.api import reasons
+from modelpipeline.api.spec import Metric, Output
+
+LIMIT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Outputs and metrics by name; `reason` and `message` when the result cannot be used."""
+
+    outputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+    message: str = ""
+
+
+def read(message: str, outputs: list[Output]) -> Result:
+    """Read the termination message: raw content of the one output that has a path, else JSON.
+
+    An empty message is no error as long as no output is required.
+    """
+    raw = next((output for output in outputs if output.path), None)
+    # The kubelet cuts the message at the limit: one that fills it may have lost its end.
+    if len(message.encode()) >= LIMIT_BYTES:
+        where = raw.path if raw else "/dev/termination-log"
+        return Result(
+            reason=reasons.RESULT_TOO_LARGE,
+            message=f"the result in {where} has {LIMIT_BYTES} bytes or more, and Kubernetes keeps no more; "
+            "report less, or save it to MODEL_DIR and report the file's name",
+        )
+    result = Result(outputs={raw.name: message.removesuffix("\n")}) if raw else _json(message)
+    return result if result.reason else _complete(result, outputs)
+
+
+def match(log: str, wanted: list[Metric]) -> dict[str, str]:
+    """Return the metrics found in a log: the last match of each pattern; one that does not match is left out."""
+    found = {}
+    for metric in wanted:
+        matches = re2.findall(metric.pattern, log)
+        if matches:
+            found[metric.name] = str(matches[-1])
+    return found
+
+
+def pattern_problem(pattern: str) -> str:
+    """Return what is wrong with a metric's pattern, empty when nothing is."""
+    try:
+        groups = re2.compile(pattern).groups
+    except re2.error as error:
+        return f"is no RE2 expression: {error.args[0] if error.args else 'it does not parse'}"
+    return "" if groups == 1 else f"needs exactly one group and has {groups}, for example val_accuracy=([0-9.]+)"
+
+
+def _json(message: str) -> Result:
+    if not message.strip():
+        return Result()
+    try:
+        told = json.loads(message)
+    except ValueError as error:
+        return _invalid(f"/dev/termination-log is not JSON ({error})")
+    if not isinstance(told, dict) or not all(isinstance(told.get(key, {}), dict) for key in ("outputs", "metrics")):
+        return _invalid("/dev/termination-log is not an object with outputs and metrics")
+    return Result(
+        outputs={str(key): _word(value) for key, value in told.get("outputs", {}).items()},
+        metrics={str(key): _word(value) for key, value in told.get("metrics", {}).items()},
+    )
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _invalid(problem: str) -> Result:
+    form = '{"outputs": {"name": "value"}, "metrics": {"accuracy": "0.97"}}'
+    return Result(reason=reasons.OUTPUT_INVALID, message=f"{problem}; write {form}")
+
+
+def _complete(result: Result, outputs: list[Output]) -> Result:
+    for output in outputs:
+        if not output.optional and not result.outputs.get(output.name):
+            where = (
+                f"file {output.path} is missing or empty" if output.path else "/dev/termination-log does not have it"
+            )
+            return Result(
+                reason=reasons.OUTPUT_MISSING,
+                message=f"output {output.name}: {where}; write it before the program ends, or mark it optional: true",
+            )
+    for name, value in result.outputs.items():
+        if "$(" in value:
+            return Result(
+                reason=reasons.OUTPUT_INVALID,
+                message=f"output {name} holds '$(', which Kubernetes would expand; report a value without it",
+            )
+    return result

@@ -1,0 +1,184 @@
+"""The storage stage: the claim exists, is not terminating and not Lost; never *Bound*.
+
+With WaitForFirstConsumer a claim binds only when the trainer is scheduled, so waiting for Bound would wait for ever
+(api.md, "storage"). Here: creating, adopting, growing and judging the claim. Elsewhere: what it looks like
+(kinds/claim.py), how it is mounted (mount.py).
+"""
+
+from __future__ import annotations
+
+from modelpipeline.api import conditions, names, reasons
+from modelpipeline.api.spec import DeletionPolicy, Storage
+from modelpipeline.api.status import RunState, StepState
+from modelpipeline.kinds import claim, kind
+from modelpipeline.kinds.kind import Object
+from modelpipeline.stages import keys, outcome
+from modelpipeline.stages.actions import Create, Look, Patch
+from modelpipeline.stages.outcome import Outcome
+from modelpipeline.stages.scope import Scope, child_ref
+
+STEP = "storage"
+CONDITION = conditions.STORAGE_READY
+DEFAULT_ACCESS_MODES = ("ReadWriteMany",)
+
+
+def decide(scope: Scope) -> Outcome:
+    """Say whether the claim can be used, and what has to be done for it."""
+    storage = scope.spec.storage
+    if not storage:
+        return Outcome(STEP, StepState.SKIPPED)
+    name = claim_name(scope.name, storage)
+    key = f"{kind.CLAIM.name}/{name}"
+    if storage.claim_name and key not in scope.memory.foreign and not _settled(scope):
+        return outcome.waiting(STEP, actions=(Look(kind.CLAIM, name),))
+    if storage.claim_name and _settled(scope):
+        return _as_recorded(scope)
+    found = scope.claims.get(name)
+    recorded = next((s.child for s in scope.stored.steps or () if s.name == STEP and s.child), None)
+    if found and recorded and found.uid != recorded.uid:
+        found = None
+    if not found:
+        if recorded:
+            return outcome.failed(
+                STEP,
+                reasons.STORAGE_LOST,
+                f"claim {name}, which held the models, is gone; restore it under its name, or make a new pipeline",
+                child=recorded,
+            )
+        return _absent(scope, storage, name)
+    ref = child_ref(kind.CLAIM, name, found.uid)
+    if storage.size and not _ours(scope, found):
+        return outcome.failed(
+            STEP,
+            reasons.NAME_CONFLICT,
+            f"claim {name} exists and is not this pipeline's; name it in storage.claimName to use it, or delete it: "
+            f"kubectl delete pvc {name} -n {scope.namespace}",
+        )
+    if found.deleting:
+        return outcome.waiting(
+            STEP,
+            reasons.CLAIM_TERMINATING,
+            f"claim {name} is being deleted, so nothing new is started on it: kubectl describe pvc {name} "
+            f"-n {scope.namespace}",
+            child=ref,
+        )
+    return _judge(found, name).with_(child=ref, actions=_upkeep(scope, storage, found))
+
+
+def claim_name(pipeline: str, storage: Storage) -> str:
+    """Return the name of the claim that the pipeline uses."""
+    return storage.claim_name or names.claim(pipeline)
+
+
+def body(scope: Scope, storage: Storage) -> Object | None:
+    """Return the claim to create, None when an existing one is named."""
+    if not storage.size:
+        return None
+    return claim.build(
+        name=names.claim(scope.name),
+        namespace=scope.namespace,
+        labels=scope.labels("", STEP),
+        size=storage.size,
+        access_modes=_access_modes(storage),
+        storage_class=storage.storage_class_name,
+        owner=scope.owner if storage.deletion_policy is DeletionPolicy.DELETE else None,
+    )
+
+
+def _settled(scope: Scope) -> bool:
+    """Say whether the run is over: a claim that the user named is then no longer looked at."""
+    run = scope.stored.run
+    return bool(run and run.state is not RunState.ACTIVE and run.run_key == keys.run_key(scope.spec))
+
+
+def _as_recorded(scope: Scope) -> Outcome:
+    step = next((s for s in scope.stored.steps or () if s.name == STEP), None)
+    return outcome.recorded(step) if step else Outcome(STEP, StepState.SKIPPED)
+
+
+def _absent(scope: Scope, storage: Storage, name: str) -> Outcome:
+    wanted = body(scope, storage)
+    if not wanted:
+        return outcome.waiting(
+            STEP,
+            reasons.CLAIM_NOT_FOUND,
+            f"storage.claimName: claim {name} does not exist; create it or name another: kubectl get pvc "
+            f"-n {scope.namespace}",
+        )
+    fault = scope.fault(kind.CLAIM, name)
+    if fault:
+        return outcome.waiting(STEP, fault.reason, fault.message, actions=(Create(kind.CLAIM, wanted),))
+    return outcome.waiting(
+        STEP, reasons.CLAIM_CREATED, f"claim {name} is being created", actions=(Create(kind.CLAIM, wanted),)
+    )
+
+
+def _judge(found: claim.Claim, name: str) -> Outcome:
+    if found.phase == "Lost":
+        return outcome.failed(
+            STEP, reasons.STORAGE_LOST, f"the volume of claim {name} is lost; restore it, or make a new pipeline"
+        )
+    if found.phase == "Bound":
+        return outcome.done(STEP, reasons.BOUND, f"claim {name} is bound")
+    return Outcome(
+        STEP,
+        StepState.SUCCEEDED,
+        reasons.WAITING_FOR_FIRST_CONSUMER,
+        f"claim {name} binds when the first pod that uses it is scheduled",
+        "Unknown",
+    )
+
+
+def _ours(scope: Scope, found: claim.Claim) -> bool:
+    if found.controller:
+        return found.controller == scope.uid
+    storage = scope.spec.storage
+    # A retained claim of an earlier pipeline of this name: our label, no controller owner, and what the spec asks for.
+    return (
+        storage is not None
+        and found.pipeline == scope.name
+        and found.access_modes == _access_modes(storage)
+        and (not storage.storage_class_name or found.storage_class == storage.storage_class_name)
+    )
+
+
+def _access_modes(storage: Storage) -> tuple[str, ...]:
+    return tuple(mode.value for mode in storage.access_modes or ()) or DEFAULT_ACCESS_MODES
+
+
+def _upkeep(scope: Scope, storage: Storage, found: claim.Claim) -> tuple[Patch, ...]:
+    """Let a created claim follow `size` (growth only) and `deletionPolicy`."""
+    if not storage.size or scope.fault(kind.CLAIM, found.name):
+        return ()
+    changes: Object = {}
+    if _grows(found.size, storage.size) and found.phase == "Bound":
+        changes["spec"] = {"resources": {"requests": {"storage": storage.size}}}
+    owned = storage.deletion_policy is DeletionPolicy.DELETE
+    meta: Object = {"resourceVersion": found.resource_version}
+    if owned != (found.controller == scope.uid):
+        meta["ownerReferences"] = [scope.owner] if owned else []
+        changes["metadata"] = meta
+    if not changes:
+        return ()
+    return (Patch(kind.CLAIM, found.name, {**changes, "metadata": meta}),)
+
+
+_FACTORS = {"": 1, "m": 1 / 1000, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+
+
+def _grows(have: str, want: str) -> bool:
+    return quantity(want) > quantity(have)
+
+
+def quantity(text: str) -> float:
+    """Return the number of bytes that a Kubernetes quantity says, 0 when it cannot be read.
+
+    The client's own parser lives in a package that the pure core may not import.
+    """
+    digits = text.rstrip("KMGTPEkim")
+    suffix = text[len(digits) :]
+    try:
+        return float(digits) * {**_FACTORS, **_BINARY}.get(suffix, 0)
+    except ValueError:
+        return 0.0
