@@ -164,7 +164,7 @@ _QUOTA = re.compile(
 )
 _QUOTA_UNSET = re.compile(r"failed quota: (?P<quota>\S+): must specify (?P<what>.*)")
 _POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>[^"]*)": (?P<rules>.*)')
-_ACCOUNT = re.compile(r'(?:looking up service account|serviceaccount) \S*?"?(?P<name>[a-z0-9.-]+)"?:? ?.*not found')
+_ACCOUNT = re.compile(r'serviceaccount "(?P<name>[^"]+)" not found')
 _DENIED = re.compile(
     r"(?:admission webhook \"(?P<hook>[^\"]+)\" denied the request(?:: | without explanation)?"
     r"|ValidatingAdmissionPolicy '(?P<policy>[^']+)' with binding '[^']*' denied request: )(?P<why>.*)",
@@ -219,15 +219,11 @@ def _quota(request: Request, answer: Answer) -> errors.OperatorError | None:
 
 
 def _no_account(request: Request, answer: Answer) -> errors.OperatorError | None:
-    if "not found" not in answer.message or "service" not in answer.message:
+    if not (match := _ACCOUNT.search(answer.message)):
         return None
-    match = _ACCOUNT.search(answer.message)
-    if not match:
-        return None
-    name = match["name"].rsplit("/", 1)[-1]
     message = (
-        f"service account {name} is not there in namespace {request.namespace}; it is tried again, "
-        f"see: kubectl get serviceaccount {name} -n {request.namespace}"
+        f"service account {match['name']} is not there in namespace {request.namespace}; it is tried again, "
+        f"see: kubectl get serviceaccount {match['name']} -n {request.namespace}"
     )
     return errors.Retryable(reasons.SERVICE_ACCOUNT_MISSING, one_line(message))
 
@@ -258,7 +254,9 @@ _DECODING = re.compile(r"cannot be handled as an? \S+: (?P<why>.*)", re.DOTALL)
 _GO_FIELD = re.compile(
     r"cannot unmarshal (?P<got>\S+(?: \S+)?) into Go (?:struct field (?P<field>\S+)|value) of type (?P<want>\S+)"
 )
-_GO_DUMP = re.compile(r"^&?[\w./*\[\]]*\{")
+_NOT_CHECKED = "correct the existing errors to complete validation"
+_GO_DUMP = re.compile(r"&?[\w./*\[\]]+\{")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _rejected(request: Request, answer: Answer) -> errors.OperatorError:
@@ -266,7 +264,8 @@ def _rejected(request: Request, answer: Answer) -> errors.OperatorError:
         return error
     if answer.code == 413:
         return Rejected(reasons.INVALID_SPEC, one_line(f"{request.what} is larger than the API server takes"))
-    why = "; ".join(dict.fromkeys(_cause(cause) for cause in answer.causes[:4])) or _decoding(answer.message)
+    causes = [cause for cause in answer.causes if not str(cause.get("message")).endswith(_NOT_CHECKED)]
+    why = "; ".join(dict.fromkeys(_cause(cause) for cause in causes[:4])) or _decoding(answer.message)
     return Rejected(reasons.INVALID_SPEC, one_line(f"{request.what} is refused: {why or 'no reason given'}"))
 
 
@@ -285,8 +284,7 @@ def _cause(cause: dict[str, Any]) -> str:
     field, message = str(cause.get("field") or ""), str(cause.get("message") or cause.get("reason") or "")
     for prefix in ("Invalid value: ", "Unsupported value: ", "Duplicate value: ", "Too long: ", "Too many: "):
         if message.startswith(prefix):
-            rest = _after_value(message[len(prefix) :])
-            message = rest or prefix.rstrip(": ").lower()
+            message = _after_value(message[len(prefix) :]) or prefix.rstrip(": ").lower()
             break
     field = "" if field in ("", "<nil>") else field
     return f"{field}: {message}" if field else message
@@ -294,29 +292,34 @@ def _cause(cause: dict[str, Any]) -> str:
 
 def _after_value(text: str) -> str:
     """Return what follows the quoted value: the value itself was sent by us and may be what nobody should read."""
+    end = _end_of_value(text)
+    # A rule of a CRD quotes no value: its own message stands where a value would.
+    return text[end + 2 :] if text.startswith(": ", end) else text if end == 0 else ""
+
+
+def _end_of_value(text: str) -> int:
+    """Return where the value ends that a message starts with: JSON, a quoted string, or Go's core.PodSpec{...}."""
+    if text.startswith('"'):
+        return match.end() if (match := _QUOTED.match(text)) else 0
+    if _GO_DUMP.match(text):
+        return _end_of_dump(text)
     try:
         _, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
-        end = _end_of_dump(text)
-    return text[end:].lstrip(": ").strip()
+        return 0
+    return end if end == len(text) or text.startswith(": ", end) else 0
 
 
 def _end_of_dump(text: str) -> int:
-    """Return where a Go value ends, such as core.PodSpec{...} or a bare word before the next colon."""
-    if not _GO_DUMP.match(text):
-        return colon if (colon := text.find(": ")) >= 0 else 0
-    depth, quoted, position = 0, False, 0
+    depth, position = 0, 0
     while position < len(text):
-        char = text[position]
-        if char == "\\" and quoted:
-            position += 1
-        elif char == '"':
-            quoted = not quoted
-        elif not quoted and char in "{}":
-            depth += 1 if char == "{" else -1
-            if depth == 0:
-                return position + 1
+        if quoted := _QUOTED.match(text, position):
+            position = quoted.end()
+            continue
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
         position += 1
+        if depth == 0 and text[position - 1] == "}":
+            return position
     return len(text)
 
 
