@@ -153,7 +153,7 @@ def _operator(cluster: Cluster, state: pathlib.Path) -> None:
     command = [sys.executable, "-m", "modelpipeline", "run", "--kubeconfig", str(kubeconfig)]
     command += ["--namespaces", NAMESPACE, "--build-image", f"{cluster.registry}/{BUILD_IMAGE}"]
     command += ["--registry", f"prefix={cluster.registry},insecure=true"]
-    command += ["--health-address", "127.0.0.1", "--health-port", str(port), "--log-format", "console"]
+    command += ["--health-address", "127.0.0.1", "--health-port", str(port), "--log-format", "json"]
     sources = [*sorted((PROJECT / "operator").rglob("*.py")), kubeconfig]
     processes.ensure(state, OPERATOR, command, fingerprint(command, sources))
     _until(state, OPERATOR, lambda: health.answers(f"http://127.0.0.1:{port}/readyz"))

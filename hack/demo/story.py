@@ -9,7 +9,7 @@ import time
 
 from hack.cluster import cluster as clusters
 from hack.cluster.cluster import Cluster
-from hack.demo import ask, digits, faults, groundwork, kubectl, processes, screen, view, watch
+from hack.demo import ask, digits, faults, groundwork, kubectl, loglines, processes, screen, view, watch
 from hack.seldon import wire
 
 LOG_LINES = 15
@@ -150,7 +150,8 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
         show.title(title)
         show.block(_quietly(ground.cluster, *arguments)[-EVENTS:])
     show.title(f"Operator (less {_short(ground.state)}/logs/{groundwork.OPERATOR}.log)")
-    show.block(processes.tail(ground.state, groundwork.OPERATOR, LOG_LINES))
+    tail = processes.tail(ground.state, groundwork.OPERATOR, LOG_LINES)
+    show.block([loglines.readable(line) for line in tail])
     show.title("Next")
     show.block([_environment(ground.cluster.name), f"kubectl describe mpl {groundwork.PIPELINE}", "make demo-down"])
 
