@@ -9,11 +9,11 @@ from hack.demo import loglines
     ("line", "shown"),
     [
         (
-            '{"name": "digits", "event": "created", "level": "info", "logger": "x", "timestamp": "2026-11-21T12:34:56.789Z"}',
-            "12:34:56 info created name=digits",
+            '{"name": "digits", "event": "made", "level": "info", "logger": "x", "timestamp": "2026-11-21T12:34:56.789Z"}',
+            "12:34:56 info made name=digits",
         ),
         (
-            '{"event": "pass failed", "level": "error", "exception": "Traceback:\\n  a\\nValueError: no", "timestamp": ""}',
+            '{"event": "pass failed", "level": "error", "exception": "Traceback:\\nValueError: no", "timestamp": ""}',
             "error pass failed exception=ValueError: no",
         ),
         ("error: --registry: prefix is missing", "error: --registry: prefix is missing"),
