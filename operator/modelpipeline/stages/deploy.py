@@ -275,6 +275,6 @@ def _conflict(scope: Scope, name: str) -> Outcome:
     return outcome.failed(
         STEP,
         reasons.NAME_CONFLICT,
-        f"SeldonDeployment {name} exists and is not this pipeline's; it was not touched; give the pipeline another name, "
-        f"or delete it: kubectl delete sdep {name} -n {scope.namespace}",
+        f"SeldonDeployment {name} exists and is not this pipeline's; it was not touched; give the pipeline another "
+        f"name, or delete it: kubectl delete sdep {name} -n {scope.namespace}",
     )

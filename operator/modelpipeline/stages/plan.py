@@ -272,10 +272,16 @@ def _steps(seen: Scope, stages: Stages) -> list[Step]:
 
 
 def _shown(seen: Scope, stages: Stages) -> Iterable[Outcome]:
-    """Return the steps that this pipeline has; those it does not ask for are not listed."""
-    asked = {storage.STEP: seen.spec.storage, train.STEP: seen.spec.train, gate.STEP: seen.spec.gate}
-    asked |= {deploy.STEP: seen.spec.deploy}
-    return (stage for stage in stages.all if asked.get(stage.step, True))
+    """Return the steps that this pipeline has."""
+    spec = seen.spec
+    blocks = (
+        (storage.STEP, spec.storage),
+        (train.STEP, spec.train),
+        (gate.STEP, spec.gate),
+        (deploy.STEP, spec.deploy),
+    )
+    absent = {step for step, block in blocks if block is None}
+    return (stage for stage in stages.all if stage.step not in absent)
 
 
 def _step(seen: Scope, current: Run, stage: Outcome, *, over: bool) -> Step:
@@ -285,10 +291,12 @@ def _step(seen: Scope, current: Run, stage: Outcome, *, over: bool) -> Step:
     before = seen.step(stage.step, current.id)
     if not before:
         return told
+    if (before.attempt or 0) != (stage.attempt or 0):
+        return told
     return told.model_copy(
         update={
             "started_at": before.started_at or told.started_at,
-            "finished_at": before.finished_at or told.finished_at,
-            "child": told.child or (before.child if (before.attempt or 0) == (stage.attempt or 0) else None),
+            "finished_at": None if stage.state is StepState.RUNNING else before.finished_at or told.finished_at,
+            "child": told.child or before.child,
         }
     )

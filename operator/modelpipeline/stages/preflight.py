@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from modelpipeline import errors
 from modelpipeline.api import reasons
-from modelpipeline.api.spec import EnvVar
+from modelpipeline.api.containers import EnvVar
 from modelpipeline.api.status import Run
 from modelpipeline.kinds import kind
 from modelpipeline.kinds.kind import Kind, Object
@@ -36,9 +36,7 @@ def check(scope: Scope) -> None:
         raise _invalid(f"spec.deploy.env: $({model[0]}) needs spec.train: without it there is no model")
     if "model.dir" in model and spec.deploy and spec.deploy.storage_mount == "None":
         raise _invalid("spec.deploy.env: $(model.dir) needs the volume; remove deploy.storageMount: None")
-    declared = (
-        {f"outputs.{output.name}" for output in (spec.train.outputs or ()) if spec.train} if spec.train else set()
-    )
+    declared = {f"outputs.{output.name}" for output in (spec.train.outputs or () if spec.train else ())}
     unknown = sorted(n for n in model if n.startswith("outputs.") and declared and n not in declared)
     if unknown:
         raise _invalid(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-import re2
+import re2  # RE2, not re: a user's pattern must not be able to hang the operator
 
 from modelpipeline.api import reasons
 from modelpipeline.api.spec import Metric, Output
@@ -48,7 +48,7 @@ def match(log: str, wanted: list[Metric]) -> dict[str, str]:
     """Return the metrics found in a log: the last match of each pattern; one that does not match is left out."""
     found = {}
     for metric in wanted:
-        matches = re2.findall(metric.pattern, log)
+        matches = re2.compile(metric.pattern, _quiet()).findall(log)
         if matches:
             found[metric.name] = str(matches[-1])
     return found
@@ -57,10 +57,17 @@ def match(log: str, wanted: list[Metric]) -> dict[str, str]:
 def pattern_problem(pattern: str) -> str:
     """Return what is wrong with a metric's pattern, empty when nothing is."""
     try:
-        groups = re2.compile(pattern).groups
+        groups = re2.compile(pattern, _quiet()).groups
     except re2.error as error:
-        return f"is no RE2 expression: {error.args[0] if error.args else 'it does not parse'}"
+        why = error.args[0] if error.args else "it does not parse"
+        return f"is no RE2 expression: {why.decode() if isinstance(why, bytes) else why}"
     return "" if groups == 1 else f"needs exactly one group and has {groups}, for example val_accuracy=([0-9.]+)"
+
+
+def _quiet() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def _json(message: str) -> Result:

@@ -127,8 +127,8 @@ def _progressing(rollout: Rollout) -> Outcome:
         return outcome.running(
             STEP,
             reasons.NO_SELDON_OPERATOR,
-            f"nobody has reconciled SeldonDeployment {server.name}; is Seldon Core installed, and does it watch namespace "
-            f"{scope.namespace}? kubectl get deployments -A -l control-plane=seldon-controller-manager",
+            f"nobody has reconciled SeldonDeployment {server.name}; is Seldon Core installed, and does it watch "
+            f"namespace {scope.namespace}? kubectl get deployments -A -l control-plane=seldon-controller-manager",
         )
     return outcome.running(STEP, reasons.ROLLING_OUT, f"revision {rollout.revision} is being rolled out")
 
