@@ -5,9 +5,12 @@ controller that writes back what it read must not. Not here: any knowledge of wh
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import logging
+import socket
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -80,18 +83,36 @@ class Wire:
     def __init__(self, kubeconfig: Path | str) -> None:
         self._kubeconfig = str(kubeconfig)
         self._client: Any = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     async def __aenter__(self) -> Self:
         configuration = client.Configuration()
         await config.load_kube_config(config_file=self._kubeconfig, client_configuration=configuration)
         # Our callers know better than the transport what may be sent twice.
         configuration.retries = None
-        configuration.connection_pool_maxsize = 100
         self._client = client.ApiClient(configuration)
+        self._connector = aiohttp.TCPConnector(
+            limit=0, ssl=self._client.rest_client.ssl_context, socket_factory=self._socket
+        )
+        configuration.client_session_kwargs = {"connector": self._connector}
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+        if self._connector:
+            await self._connector.close(abort_ssl=True)
+        # Connections of cancelled requests say goodbye by TLS, and aiohttp does not wait for them.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while any(each.fileno() != -1 for each in self._sockets):  # noqa: ASYNC110 - sockets tell nobody
+                    await asyncio.sleep(0.002)
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*address[:3])
+        made.setblocking(False)
+        self._sockets.add(made)
+        return made
 
     async def request(
         self,

@@ -1,6 +1,7 @@
 """Waiting for what an API server will show, without guessing how long it takes."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,8 @@ class History:
             while True:
                 for version in self.versions[checked:]:
                     checked += 1
-                    if true(version):
-                        return version
+                    with contextlib.suppress(KeyError):
+                        if true(version):
+                            return version
                 self._more.clear()
                 await self._more.wait()
