@@ -119,7 +119,7 @@ async def _ask(ground: groundwork.Ground, pipeline: view.Pipeline, choice: Choic
 
 def _insist_on_honesty(status: view.Pipeline, held_out: digits.HeldOut) -> None:
     """Training reports which digits it set aside; asking about any others would prove nothing."""
-    reported = ((status.get("run") or {}).get("outputs") or {}).get("held-out")
+    reported = ((status.get("run") or {}).get("outputs") or {}).get("heldOut")
     if reported not in {None, held_out.fingerprint}:
         raise faults.DemoError(
             "training held out other digits than examples/digits/held-out.json has; write it anew: "

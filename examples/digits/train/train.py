@@ -84,7 +84,7 @@ def report(result: pathlib.Path, accuracy: float, digits: digits_data.Split, arg
         "outputs": {
             "epochs": str(arguments.epochs),
             # Which digits were kept apart. Whoever judges the server can check that it asks with one of these.
-            "held-out": digits_data.fingerprint(digits.held_out),
+            "heldOut": digits_data.fingerprint(digits.held_out),
         },
     }
     result.write_text(json.dumps(document))
