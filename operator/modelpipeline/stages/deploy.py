@@ -203,7 +203,7 @@ def _keep(
         return seen
     if kept.available:
         return seen.with_(
-            state=StepState.SUCCEEDED, verdict="True", reason=reasons.DEPLOYED, message=f"revision {revision} serves"
+            state=StepState.SUCCEEDED, verdict="True", reason=reasons.DEPLOYED, message=rollout.serves(revision)
         )
     if seen.actions and not scope.fault(kind.SELDON_DEPLOYMENT, deploy.name or scope.name):
         return seen.with_(reason=reasons.SERVER_UNAVAILABLE, message=f"revision {revision} is applied again")

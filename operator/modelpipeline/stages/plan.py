@@ -192,7 +192,9 @@ def _conclude(seen: Scope, stages: Stages) -> Run:
 def _allowed(stages: Stages) -> tuple[Action, ...]:
     """Return the actions of all stages; after a failure nothing new is started, and what serves is looked after."""
     broken = any(stage.failed for stage in stages.before_deploy)
-    told = [action for stage in stages.before_deploy for action in stage.actions]
+    # Claim and Job come before the record of the run, so they come before the builds that run beside them.
+    ordered = (stages.storage, stages.train, *stages.builds, stages.gate)
+    told = [action for stage in ordered for action in stage.actions]
     if broken:
         told = [action for action in told if not isinstance(action, Create)]
     return (*told, *stages.served.outcome.actions)
@@ -245,10 +247,10 @@ def _superseded(seen: Scope, turn: Turn) -> Plan:
 
 def _status(seen: Scope, turn: Turn, stages: Stages) -> Status:
     now = scope.stamp(seen.now)
-    verdicts = summary.verdicts(seen, stages.run, stages.all, available=stages.served.available)
+    served = stages.served
+    verdicts = summary.verdicts(seen, stages.run, stages.all, served.serving, available=served.available)
     stored = seen.stored
     images = {item.step.removeprefix(build.PREFIX): item.image for item in stages.builds if item.image and item.done}
-    served = stages.served
     state = served.deploy
     if turn.previous and state:
         # A new run is a new try: the clock of a revision that failed before does not run on.

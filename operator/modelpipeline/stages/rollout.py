@@ -68,6 +68,11 @@ def complete(rollout: Rollout) -> bool:
     )
 
 
+def serves(revision: str) -> str:
+    """Return what is said of a promoted revision, when it becomes one and ever after: same words, no second write."""
+    return f"revision {revision} is completely rolled out and serves"
+
+
 def pod_problem(scope: Scope, revision: str) -> str:
     """Return why the pods of a revision cannot start, with the end of their last words; "" when nothing is wrong."""
     for candidate in scope.pods:
@@ -83,10 +88,7 @@ def _settled(rollout: Rollout) -> Outcome | None:
         return None
     if rollout.scope.now < rollout.since("complete") + timedelta(seconds=rollout.scope.policy.settle_seconds):
         return None
-    names_ = ", ".join(sorted(d.name for d in rollout.owned))
-    return outcome.done(
-        STEP, reasons.DEPLOYED, f"revision {rollout.revision} is completely rolled out: Deployment {names_}"
-    )
+    return outcome.done(STEP, reasons.DEPLOYED, serves(rollout.revision))
 
 
 def _stuck(rollout: Rollout) -> Outcome | None:

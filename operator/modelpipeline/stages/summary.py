@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from modelpipeline.api import conditions, reasons
-from modelpipeline.api.status import Condition, Run, RunState, StepState
+from modelpipeline.api.status import Condition, Run, RunState, Serving, StepState
 from modelpipeline.stages import build, deploy, gate, storage, train
 from modelpipeline.stages.actions import Event
 from modelpipeline.stages.outcome import Outcome
@@ -23,15 +23,18 @@ _ENDED = {
     RunState.REJECTED: reasons.REJECTED,
     RunState.CANCELLED: reasons.CANCELLED,
 }
+_UNTOLD = frozenset({conditions.RECONCILING, conditions.STALLED, conditions.FINISHED, conditions.AVAILABLE})
 EVENT_LIMIT = 1024
 
 
-def verdicts(seen: Scope, current: Run, stages: Sequence[Outcome], *, available: bool) -> list[Verdict]:
-    """Return what every condition says now."""
-    ready = _ready(seen, current, stages, available=available)
+def verdicts(
+    seen: Scope, current: Run, stages: Sequence[Outcome], serving: Serving | None, *, available: bool
+) -> list[Verdict]:
+    """Return what every condition says now; `serving` is what was promoted last."""
+    ready = _ready(seen, current, stages, serving, available=available)
     told = [ready, _finished(current, stages), *_of_stages(stages)]
-    if seen.spec.deploy or seen.stored.last_promoted:
-        told.append(_available(seen, available=available))
+    if seen.spec.deploy or serving:
+        told.append(_available(serving, available=available))
     if ready.status == "False" and stalled(stages):
         told.append(Verdict(conditions.STALLED, "True", ready.reason, ready.message))
     elif ready.status == "False" and ready.reason != reasons.SERVER_UNAVAILABLE:
@@ -46,7 +49,7 @@ def stalled(stages: Iterable[Outcome]) -> bool:
 
 def events(changed: Sequence[Condition], *, stalled: bool) -> tuple[Event, ...]:
     """Return the one Event of a status write: its reason is Ready's when that moved, else the first that did."""
-    told = [c for c in changed if c.type not in (conditions.RECONCILING, conditions.STALLED, conditions.FINISHED)]
+    told = [c for c in changed if c.type not in _UNTOLD]
     if not told:
         return ()
     first = next((c for c in told if c.type == conditions.READY), told[0])
@@ -55,13 +58,15 @@ def events(changed: Sequence[Condition], *, stalled: bool) -> tuple[Event, ...]:
     return (Event("Warning" if stalled else "Normal", first.reason, words[:EVENT_LIMIT]),)
 
 
-def _ready(seen: Scope, current: Run, stages: Sequence[Outcome], *, available: bool) -> Verdict:
+def _ready(
+    seen: Scope, current: Run, stages: Sequence[Outcome], serving: Serving | None, *, available: bool
+) -> Verdict:
     broken = next((stage for stage in stages if stage.failed), None)
     if broken:
         reason = reasons.GATE_REJECTED if broken.step == gate.STEP else broken.reason
         return Verdict(conditions.READY, "False", reason, broken.message)
     if current.state is RunState.SUCCEEDED:
-        return _succeeded(seen, stages, available=available)
+        return _succeeded(seen, stages, serving, available=available)
     front = _front(stages)
     if not front:
         return Verdict(conditions.READY, "False", reasons.PENDING, "waiting to start")
@@ -80,12 +85,12 @@ def _front(stages: Sequence[Outcome]) -> Outcome | None:
     return next(iter([*odd, *sorted(at_work, key=lambda s: s.step != train.STEP), *pending]), None)
 
 
-def _succeeded(seen: Scope, stages: Sequence[Outcome], *, available: bool) -> Verdict:
+def _succeeded(seen: Scope, stages: Sequence[Outcome], serving: Serving | None, *, available: bool) -> Verdict:
     served = stages[-1]
     if not seen.spec.deploy:
         return Verdict(conditions.READY, "True", reasons.COMPLETED, "the run succeeded; there is nothing to deploy")
     if served.done and available:
-        return Verdict(conditions.READY, "True", reasons.SERVING, served.message)
+        return Verdict(conditions.READY, "True", reasons.SERVING, _words(serving) if serving else served.message)
     if served.reason in _NORMAL:
         return Verdict(conditions.READY, "False", reasons.DEPLOYING, served.message)
     return Verdict(conditions.READY, "False", served.reason, served.message)
@@ -99,11 +104,16 @@ def _finished(current: Run, stages: Iterable[Outcome]) -> Verdict:
     return Verdict(conditions.FINISHED, "True", _ENDED[current.state], f"run {current.id} ended{why}")
 
 
-def _available(seen: Scope, *, available: bool) -> Verdict:
-    serving = seen.stored.serving
+def _words(serving: Serving) -> str:
+    metric = f" ({serving.metric})" if serving.metric else ""
+    where = f" at {serving.url}" if serving.url else ""
+    return f"the model of run {serving.run}{metric} serves{where}"
+
+
+def _available(serving: Serving | None, *, available: bool) -> Verdict:
     if available:
-        what = f"run {serving.run} serves" if serving else "the model serves"
-        return Verdict(conditions.AVAILABLE, "True", reasons.SERVING, what)
+        words = _words(serving) if serving else "the model serves"
+        return Verdict(conditions.AVAILABLE, "True", reasons.SERVING, words)
     if serving:
         words = f"run {serving.run} was promoted and does not answer now"
         return Verdict(conditions.AVAILABLE, "False", reasons.SERVER_UNAVAILABLE, words)
