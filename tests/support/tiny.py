@@ -51,9 +51,7 @@ def _dry_run(pipeline: Object, bodies: tuple[tuple[kinds.Kind, Object], ...]) ->
     return actions.DryRun(kinds.uid(pipeline), bodies, kinds.uid(pipeline))
 
 
-def _saying(
-    pipeline: Object, reason: str, message: str, *todo: actions.Action, ready: str = "False"
-) -> actions.Plan:
+def _saying(pipeline: Object, reason: str, message: str, *todo: actions.Action, ready: str = "False") -> actions.Plan:
     generation = pipeline["metadata"]["generation"]
     said: dict[str, Any] = {
         "type": "Ready",

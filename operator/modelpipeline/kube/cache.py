@@ -139,6 +139,11 @@ class Cache:
                 del remembered[next(iter(remembered))]
         return belongs
 
+    def recover(self, key: Key, uid: str) -> None:
+        """Take back a deletion that was none: an object that loses our label leaves its watch like a deleted one."""
+        self._deleted.get(key, {}).pop(uid, None)
+        self._gone.pop(uid, None)
+
     def replace(self, kind: Kind, scope: str, objects: Iterable[Object], as_of: str) -> set[Key]:
         """Take a complete list: what is not in it and not newer than it is gone. Return the keys that should look."""
         touched: set[Key] = set()

@@ -281,7 +281,9 @@ def _decoding(message: str) -> str:
 
 
 def _cause(cause: dict[str, Any]) -> str:
-    field, message = str(cause.get("field") or ""), str(cause.get("message") or cause.get("reason") or "")
+    field = str(cause.get("field") or "")
+    # A second line is a dump of what differs.
+    message = str(cause.get("message") or cause.get("reason") or "").split("\n", 1)[0]
     for prefix in ("Invalid value: ", "Unsupported value: ", "Duplicate value: ", "Too long: ", "Too many: "):
         if message.startswith(prefix):
             message = _after_value(message[len(prefix) :]) or prefix.rstrip(": ").lower()

@@ -41,6 +41,8 @@ class Entry:
     retries: dict[str, Retry] = field(default_factory=dict)
     expiries: dict[str, datetime.datetime] = field(default_factory=dict)
     """When what was found under a name without our label is forgotten, so that a plan that needs it asks again."""
+    verified: set[str] = field(default_factory=set)
+    """Uids of deleted children that the API server does not have any more."""
     last: object = None
     """The action that was carried out last: the same one again at once is not progress."""
     records_in_row: int = 0
@@ -50,6 +52,7 @@ class Entry:
         if self.uid != uid:
             self.memory, self.last, self.records_in_row = Memory(), None, 0
             self.expiries.clear()
+            self.verified.clear()
         if (self.uid, self.generation) != (uid, generation):
             self.memory.faults.clear()
             self.retries.clear()

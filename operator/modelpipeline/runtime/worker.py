@@ -118,7 +118,8 @@ class Worker:
             return Result.GONE
         entry = self._entries.setdefault(key, memory.Entry())
         entry.belongs_to(kinds.uid(pipeline), _generation(pipeline))
-        entry.memory.deleted = self._cache.deleted(key)
+        if not kinds.deleting(pipeline):
+            await self._verify(key, entry)
         now = self._clock.now()
         entry.expire(now)
         plan = self._planner(pipeline, self._cache.snapshot(key), entry.memory, now, self._policy)
@@ -130,6 +131,21 @@ class Worker:
             return await self._act(key, pipeline, plan, entry, now)
         self._again_at(key, plan, entry, now)
         return Result.IDLE
+
+    async def _verify(self, key: Key, entry: memory.Entry) -> None:
+        """Ask once whether what left its watch is gone: an object that only lost our label looks the same."""
+        for uid, obj in self._cache.deleted(key).items():
+            if uid in entry.verified:
+                continue
+            kind, name = kinds.BY_NAME[obj["kind"]], kinds.name(obj)
+            found = await self._writer.refresh(kind, key, name)
+            if found is not None and kinds.uid(found) == uid:
+                self._cache.recover(key, uid)
+                self._cache.put(kind, found)
+                entry.found(f"{kind.name}/{name}", found, self._clock.now(), asked=False)
+            else:
+                entry.verified.add(uid)
+        entry.memory.deleted = self._cache.deleted(key)
 
     async def _record(self, key: Key, pipeline: Object, plan: Plan, change: Object, entry: memory.Entry) -> Result:
         """Write the status, then its Events; the key comes back at once."""
