@@ -21,18 +21,18 @@ FILES = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write, or with --check compare; return the exit code."""
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """Write below root, or with --check compare; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hack.generate", description="Write the generated files.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
     check = parser.parse_args(arguments).check
-    stale = [path for path, render in FILES.items() if not _same(ROOT / path, render())]
+    stale = [path for path, render in FILES.items() if not _same(root / path, render())]
     if check and stale:
         print(f"out of date: {', '.join(stale)}; to write them again: make generate", file=sys.stderr)
         return 1
     for path in stale:
-        (ROOT / path).parent.mkdir(exist_ok=True)
-        (ROOT / path).write_text(FILES[path]())
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(FILES[path]())
         print(f"wrote {path}")
     return 0
 

@@ -1,4 +1,4 @@
-"""docs/fields.md: every field of the spec, block by block, from the schema of the CRD."""
+"""docs/fields.md: every field of spec and status, block by block, from the schema of the CRD."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ Block = tuple[list[str], Schema]
 
 def render() -> str:
     """Return the text of the page."""
-    blocks = _blocks(crd.schema()["properties"]["spec"])
+    fields = crd.schema()["properties"]
+    blocks = _blocks("spec", fields["spec"]) + _blocks("status", fields["status"])
     anchors = {path: _anchor(paths[0]) for paths, _ in blocks for path in paths}
     links = ", ".join(f"[{paths[0]}](#{anchors[paths[0]]})" for paths, _ in blocks)
     return "\n".join([_INTRO.replace("{blocks}", links), *(_block(block, anchors) for block in blocks)])
 
 
-def _blocks(spec: Schema) -> list[Block]:
+def _blocks(root: str, top: Schema) -> list[Block]:
     """Return every object with fields; one that stands in several places is told once."""
     seen: dict[str, Block] = {}
-    for path, node in _walk("spec", spec):
+    for path, node in _walk(root, top):
         seen.setdefault(json.dumps(node["properties"]), ([], node))[0].append(path)
     return list(seen.values())
 
