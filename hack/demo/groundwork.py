@@ -6,8 +6,10 @@ Each step finds what an earlier run made and makes only what is missing. What ha
 import contextlib
 import datetime
 import hashlib
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,7 @@ EXAMPLE = PROJECT / "examples" / "digits"
 NAMESPACE = "default"
 PIPELINE = "digits"
 GIT, SELDON, OPERATOR = "git-server", "seldon-stand-in", "operator"
-BUILD_IMAGE = "modelpipeline/build:dev"
+TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE = "digits-train:1", "digits-builder:1", "modelpipeline/build:dev"
 OPERATOR_USER = "modelpipeline-operator"
 PATIENCE = 60.0  # seconds that a process may take until it answers
 
@@ -79,7 +81,7 @@ def lay(options: Options, show: screen.Screen) -> Ground:
     with step(f"cluster ({options.tier} tier)", talks=True):
         cluster = clusters.up(tier=options.tier, name=options.name)
     with step("images", talks=True):
-        _images(cluster)
+        pinned = _images(cluster)
     with step("git server with a certificate of its own CA"):
         git_url, authority = _git_server(cluster, state)
     with step("CRD, rights of the operator, namespace"):
@@ -87,17 +89,30 @@ def lay(options: Options, show: screen.Screen) -> Ground:
     with step("Seldon stand-in"):
         _seldon(cluster, state)
     with step("operator"):
-        _operator(cluster, state)
+        _operator(cluster, state, pinned[BUILD_IMAGE])
     file = state / f"{PIPELINE}.yaml"
-    places_of_it = manifest.Places(cluster.registry, git_url)
+    places_of_it = manifest.Places(cluster.registry, git_url, pinned)
     edited = manifest.ensure(EXAMPLE / "pipeline.yaml", file, places_of_it, NAMESPACE)
     return Ground(cluster, state, file, edited, took)
 
 
-def _images(cluster: Cluster) -> None:
-    """Put the example's images into the cluster's registry; what was built before comes from the cache."""
+def _images(cluster: Cluster) -> dict[str, str]:
+    """Put the images into the cluster's registry and return each by its digest; what was built before is cached."""
     for room in ("train", "builder"):
         images.build(cluster, name=f"{PIPELINE}-{room}", tag="1", context=EXAMPLE / room)
+    return {name: _pinned(cluster, name) for name in (TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE)}
+
+
+def _pinned(cluster: Cluster, name: str) -> str:
+    # The registry is on this machine: no proxy of the user's shell leads there.
+    environment = os.environ | {"NO_PROXY": cluster.registry.partition(":")[0]}
+    command = [str(cluster.binary("crane")), "digest", "--insecure", f"{cluster.registry}/{name}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise faults.DemoError(
+            f"{name} is not in the cluster's registry: {done.stderr.strip()}; make demo-down, make demo"
+        )
+    return f"{cluster.registry}/{name.partition(':')[0]}@{done.stdout.strip()}"
 
 
 def _git_server(cluster: Cluster, state: pathlib.Path) -> tuple[str, str]:
@@ -146,12 +161,12 @@ def _seldon(cluster: Cluster, state: pathlib.Path) -> None:
     processes.require(state, SELDON)
 
 
-def _operator(cluster: Cluster, state: pathlib.Path) -> None:
+def _operator(cluster: Cluster, state: pathlib.Path, build_image: str) -> None:
     """Start the operator as a process of this machine, with rights of its own and no more."""
     kubeconfig = cluster.kubeconfig_for(OPERATOR_USER)
     port = ports.ensure(state / "operator.port", "127.0.0.1", in_use_by_us=processes.find(state, OPERATOR) is not None)
     command = [sys.executable, "-m", "modelpipeline", "run", "--kubeconfig", str(kubeconfig)]
-    command += ["--namespaces", NAMESPACE, "--build-image", f"{cluster.registry}/{BUILD_IMAGE}"]
+    command += ["--namespaces", NAMESPACE, "--build-image", build_image]
     command += ["--registry", f"prefix={cluster.registry},insecure=true"]
     command += ["--health-address", "127.0.0.1", "--health-port", str(port), "--log-format", "json"]
     sources = [*sorted((PROJECT / "operator").rglob("*.py")), kubeconfig]

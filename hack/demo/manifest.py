@@ -6,6 +6,7 @@ Edited, it stays as it is; untouched, it follows the example.
 import copy
 import hashlib
 import pathlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ class Places:
 
     registry: str
     git_url: str
+    # Images by digest, under the name that the example has for them: a tag that moved is not pulled again by a node
+    # that has it, and a changed trainer should train.
+    pinned: Mapping[str, str]
 
 
 def filled(example: dict[str, Any], places: Places, namespace: str) -> dict[str, Any]:
@@ -27,10 +31,10 @@ def filled(example: dict[str, Any], places: Places, namespace: str) -> dict[str,
     pipeline = copy.deepcopy(example)
     pipeline["metadata"]["namespace"] = namespace
     spec = pipeline["spec"]
-    spec["train"]["image"] = _moved(spec["train"]["image"], places.registry)
+    spec["train"]["image"] = _moved(spec["train"]["image"], places)
     for build in spec["build"]:
-        build["image"] = _moved(build["image"], places.registry)
-        build["builderImage"] = _moved(build["builderImage"], places.registry)
+        build["image"] = _moved(build["image"], places)
+        build["builderImage"] = _moved(build["builderImage"], places)
         build["source"]["git"]["url"] = places.git_url
     return pipeline
 
@@ -49,8 +53,9 @@ def ensure(example: pathlib.Path, file: pathlib.Path, places: Places, namespace:
     return False
 
 
-def _moved(image: str, registry: str) -> str:
-    return f"{registry}/{image.partition('/')[2]}"
+def _moved(image: str, places: Places) -> str:
+    name = image.partition("/")[2]
+    return places.pinned.get(name) or f"{places.registry}/{name}"
 
 
 def _hash(text: str) -> str:

@@ -144,7 +144,7 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
     show.failure(str(error))
     for title, arguments in (
         ("Conditions", ("get", "mpl", groundwork.PIPELINE, "-o", f"jsonpath={_CONDITIONS}")),
-        ("Pods", ("get", "pods", "-o", "wide")),
+        ("Pods", ("get", "pods")),
         ("Events", ("get", "events", "--sort-by=.lastTimestamp", "-o", f"custom-columns={_EVENT_COLUMNS}")),
     ):
         show.title(title)

@@ -7,14 +7,15 @@ import yaml
 from hack.demo import manifest
 
 EXAMPLE = pathlib.Path(__file__).parents[3] / "examples" / "digits" / "pipeline.yaml"
-PLACES = manifest.Places("10.9.0.1:5000", "https://10.9.0.1:8443/digits.git")
+TRAINER = "10.9.0.1:5000/digits-train@sha256:12"
+PLACES = manifest.Places("10.9.0.1:5000", "https://10.9.0.1:8443/digits.git", {"digits-train:1": TRAINER})
 
 
 def test_all_addresses_are_filled_in(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "digits.yaml"
     assert not manifest.ensure(EXAMPLE, file, PLACES, "models")
     spec = yaml.safe_load(file.read_text())["spec"]
-    assert spec["train"]["image"] == "10.9.0.1:5000/digits-train:1"
+    assert spec["train"]["image"] == TRAINER
     assert spec["build"][0]["builderImage"] == "10.9.0.1:5000/digits-builder:1"
     assert spec["build"][0]["image"] == "10.9.0.1:5000/digits"
     assert spec["build"][0]["source"]["git"]["url"] == PLACES.git_url
@@ -25,7 +26,7 @@ def test_all_addresses_are_filled_in(tmp_path: pathlib.Path) -> None:
 def test_an_untouched_file_follows_the_cluster(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "digits.yaml"
     manifest.ensure(EXAMPLE, file, PLACES, "models")
-    assert not manifest.ensure(EXAMPLE, file, manifest.Places("10.9.0.2:5000", PLACES.git_url), "models")
+    assert not manifest.ensure(EXAMPLE, file, manifest.Places("10.9.0.2:5000", PLACES.git_url, {}), "models")
     assert "10.9.0.2:5000" in file.read_text()
 
 
