@@ -256,6 +256,12 @@ async def install(kubeconfig: Path | str, crd_file: Path = CRD_FILE) -> None:
         for crd in crds:
             # Server-side: the real CRD is too large for kubectl's annotation.
             await api.patch(wire.CRDS, None, crd["metadata"]["name"], crd, content_type=wire.APPLY)
+    await served(kubeconfig)
+
+
+async def served(kubeconfig: Path | str) -> None:
+    """Wait until the API server serves SeldonDeployments, a moment after it has accepted their CRD."""
+    async with wire.Wire(kubeconfig) as api:
         async for attempt in tenacity.AsyncRetrying(
             wait=tenacity.wait_fixed(0.05), stop=tenacity.stop_after_delay(60), reraise=True
         ):

@@ -6,7 +6,6 @@ Runs with our own SeldonDeployment CRD, and once more with the real one where MO
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +26,12 @@ def crd_cluster(request: pytest.FixtureRequest, api_cluster: cluster.Cluster) ->
         yield api_cluster
         return
     made = cluster.up(tier="api", name=f"test-seldon-{os.getpid()}")
-    asyncio.run(standin.install(made.kubeconfig, Path(_REAL_CRD)))
-    yield made
-    made.down()
+    try:
+        clusters.kubectl(made)("apply", "--server-side", "-f", _REAL_CRD)
+        asyncio.run(standin.served(made.kubeconfig))
+        yield made
+    finally:
+        made.down()
 
 
 @pytest.fixture
