@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFE = datetime.timedelta(days=365)
@@ -56,8 +56,8 @@ def key_pair(folder: Path, name: str) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     pair = Pair(folder / f"{name}.pub", folder / f"{name}.key")
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    _save(pair.certificate, public)
-    _save(pair.key, _pem(key))
+    save(pair.certificate, public)
+    save(pair.key, _pem(key))
     return pair
 
 
@@ -71,8 +71,9 @@ def _sign(
 ) -> Pair:
     issuer = x509.load_pem_x509_certificate(signer.certificate.read_bytes())
     issuer_key = serialization.load_pem_private_key(signer.key.read_bytes(), password=None)
-    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise TypeError("our authorities have elliptic curve keys")
+    # Ours are elliptic curve keys; kubeadm, which signs where kind runs, has RSA.
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise TypeError(f"{signer.key} holds a key of another kind")
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         _builder(subject, issuer.subject, key.public_key())
@@ -127,8 +128,8 @@ def _alternative(host: str) -> x509.GeneralName:
 
 def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
     pair = Pair(folder / f"{name}.crt", folder / f"{name}.key")
-    _save(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
-    _save(pair.key, _pem(key))
+    save(pair.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    save(pair.key, _pem(key))
     return pair
 
 
@@ -138,7 +139,8 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _save(path: Path, content: bytes) -> None:
+def save(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)

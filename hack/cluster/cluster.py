@@ -15,7 +15,18 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hack.cluster import api_tier, binaries, control_plane, health, locks, node_tier, places, processes, trouble
+from hack.cluster import (
+    api_tier,
+    binaries,
+    control_plane,
+    health,
+    kind_tier,
+    locks,
+    node_tier,
+    places,
+    processes,
+    trouble,
+)
 from hack.cluster.trouble import Trouble
 
 TIERS = ("api", "node", "kind")
@@ -97,6 +108,8 @@ def up(tier: str = "node", name: str = "default") -> Cluster:
         except BaseException:
             # The logs stay for whoever wants to know why; the processes do not.
             _end(state)
+            if not (state / "logs").exists():
+                shutil.rmtree(state)
             raise
         (state / _ABOUT).write_text(json.dumps(asdict(made)))
         return made
@@ -128,10 +141,14 @@ def _start(tier: str, name: str, state: Path) -> Cluster:
     if tier == "node":
         reached = node_tier.start(state)
         return Cluster(name, tier, reached.server, reached.registry, reached.address)
+    if tier == "kind":
+        reached = kind_tier.start(state)
+        return Cluster(name, tier, reached.server, reached.registry, reached.address)
     raise Trouble(f"there is no tier {tier}", f"choose one of {', '.join(TIERS)}")
 
 
 def _end(state: Path) -> None:
+    kind_tier.stop(state)
     processes.stop(state)
     node_tier.clean(state)
 

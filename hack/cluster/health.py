@@ -14,8 +14,7 @@ from hack.cluster.trouble import Trouble
 
 def whole(state: Path, files: control_plane.Files, server: str) -> bool:
     """Tell whether all that was started still runs and the API server is ready."""
-    started = processes.recorded(state)
-    return bool(started) and all(processes.alive(process) for process in started) and ready(files, server)
+    return all(processes.alive(process) for process in processes.recorded(state)) and ready(files, server)
 
 
 def ready(files: control_plane.Files, server: str) -> bool:

@@ -51,9 +51,9 @@ def containerd(state: Path, cni: Path, sandbox_image: str, snapshotter: str) -> 
     )
 
 
-def registry_hosts(net: network.Network) -> str:
+def registry_hosts(registry: str) -> str:
     """Return how containerd talks with the registry: plain http."""
-    url = f"http://{registry_of(net)}"
+    url = f"http://{registry}"
     return _toml({"server": url, "host": {url: {"capabilities": ["pull", "resolve"]}}})
 
 

@@ -83,7 +83,7 @@ def _configure(plan: _Plan) -> None:
     sandbox = busybox.reference(node.registry_of(net))
     content = {
         "containerd.toml": node.containerd(state, packages.cni_folder(), sandbox, _snapshotter(state)),
-        f"registries/{node.registry_of(net)}/hosts.toml": node.registry_hosts(net),
+        f"registries/{node.registry_of(net)}/hosts.toml": node.registry_hosts(node.registry_of(net)),
         "cni/10-pods.conflist": node.pod_network(net),
         "kubelet.json": node.kubelet(state, files, net, box.cgroup(state)),
         "kube-proxy.json": node.kube_proxy(files, net),

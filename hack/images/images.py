@@ -31,7 +31,7 @@ from pathlib import Path
 from hack.cluster import cluster, locks, packages, places, say
 from hack.cluster.trouble import Trouble
 from hack.images import base as base_image
-from hack.images import buildah, reach, staging
+from hack.images import buildah, docker, reach, staging
 
 BASE_PYTHON = base_image.NAME
 
@@ -41,6 +41,9 @@ _RECIPE = "1"
 
 def base_python(into: cluster.Cluster) -> str:
     """Make sure that the base image with Python is in the cluster's registry and return its name there."""
+    if into.tier == "kind":
+        docker.copy_base(f"{into.registry}/{BASE_PYTHON}", into.binary("crane"))
+        return f"{into.registry}/{BASE_PYTHON}"
     key = staging.key(_RECIPE, base_image.recipe())
     return _provide(into, BASE_PYTHON, key, base_image.build)
 
@@ -58,15 +61,20 @@ def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
     extra: Mapping[str, Path] | None = None,
 ) -> str:
     """Make sure that the image built from this context is in the cluster's registry and return its name there."""
-    if base == BASE_PYTHON:
-        base_python(into)
     recipe = dockerfile or context / "Dockerfile"
-    digest = _digest_of(into, f"{into.registry}/{base}")
     arguments = {**(build_args or {}), "BASE": f"{into.registry}/{base}"}
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         staged = Path(folder) / "context"
         staging.stage(staged, context, include, extra or {})
+        if into.tier == "kind":
+            if base == BASE_PYTHON:
+                arguments["BASE"] = docker.BASE_PYTHON
+            docker.build(f"{into.registry}/{name}:{tag}", staged, recipe, arguments, into.binary("crane"))
+            return f"{into.registry}/{name}:{tag}"
+        if base == BASE_PYTHON:
+            base_python(into)
         # The registry's address differs from cluster to cluster; what counts of the base is its digest.
+        digest = _crane(into, "digest", arguments["BASE"])
         key = staging.key(_RECIPE, recipe.read_text(), digest, json.dumps(build_args, sort_keys=True), staged)
         return _provide(into, f"{name}:{tag}", key, lambda target: _build(staged, recipe, arguments, target))
 
@@ -98,10 +106,6 @@ def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], target: Pat
         command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
         image = buildah.run(*command, str(staged))
     buildah.keep(image, target)
-
-
-def _digest_of(into: cluster.Cluster, reference: str) -> str:
-    return _crane(into, "digest", reference)
 
 
 def _crane(into: cluster.Cluster, command: str, *arguments: str, required: bool = True) -> str:
