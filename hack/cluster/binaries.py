@@ -27,7 +27,7 @@ NODE = ("kube-scheduler", "kubelet", "kube-proxy", "coredns", "crane")
 # Where the default output name of `go build` would be another one.
 _NAMES = {"go.etcd.io/etcd/server/v3": "etcd"}
 # Building Kubernetes from nothing fills the Go build and module caches with about 6 GB.
-_ROOM = 8 * 1024**3
+ROOM = 8 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,8 @@ def _check_go(tool: Tool) -> None:
 def _check_room(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    if free < _ROOM:
+    if free < ROOM:
         raise Trouble(
-            f"{folder} has {free >> 30} GB free and the first build needs {_ROOM >> 30} GB",
+            f"{folder} has {free >> 30} GB free and the first build needs {ROOM >> 30} GB",
             f"make room, or set XDG_CACHE_HOME to a larger disk, or set {GIVEN} to ready binaries",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +90,17 @@ def leave(state: Path, seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def _claim(interface: str) -> Network:
-    """Claim a range by its route, which the kernel gives to one only."""
-    taken = _routed()
+def free(taken: list[ipaddress.IPv4Network]) -> Iterator[Network]:
+    """Yield the ranges that overlap none of these."""
     for number in _CANDIDATES:
         network = Network(number)
-        if any(ipaddress.ip_network(network.all).overlaps(other) for other in taken):
-            continue
+        if not any(ipaddress.ip_network(network.all).overlaps(other) for other in taken):
+            yield network
+
+
+def _claim(interface: str) -> Network:
+    """Claim a range by its route, which the kernel gives to one only."""
+    for network in free(_routed()):
         try:
             box.run("ip", "route", "add", network.all, "via", network.node, "dev", interface, "onlink")
         except Trouble as error:
