@@ -12,6 +12,7 @@ import signal
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,6 +227,15 @@ def test_without_root_the_cure_is_said(tool: Tool) -> None:
     assert process.returncode == 2
     assert said.count("\n") == 1
     assert "--tier api" in said
+
+
+def test_without_a_package_manager_what_lacks_is_named(tool: Tool, new_name: Names, tmp_path: Path) -> None:
+    process = tool("up", "--name", new_name(), PATH=str(tmp_path))
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert said.count("\n") == 1
+    assert "containerd" in said
+    assert "package manager" in said
 
 
 def run_pod_with_volume(of: cluster.Cluster, name: str = "sleeps") -> None:
