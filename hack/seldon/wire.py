@@ -190,12 +190,15 @@ class Wire:
         listener needs no list of its own.
         """
         known: dict[str, Object] = {}
+        told = ""
         while True:
             try:
                 async for event in self._list_and_watch(resource, namespace, known):
                     yield event
             except (Refused, aiohttp.ClientError, TimeoutError, ConnectionError) as problem:
-                LOG.debug("watch of %s broke off: %s", resource.plural, problem)
+                if str(problem) != told:
+                    told = str(problem)
+                    LOG.warning("watch of %s broke off and is tried again: %s", resource.plural, told)
                 await asyncio.sleep(0.3)
 
     async def _list_and_watch(

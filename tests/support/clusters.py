@@ -40,7 +40,9 @@ def install(run: Kubectl) -> None:
     """Install our CRD and the stand-in for Seldon's, and wait until the API server serves them."""
     for path in (ROOT / "crds", ROOT / "hack" / "seldon" / "crd.yaml"):
         run("apply", "--server-side", "--force-conflicts", "-f", str(path))
-    run("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+    # Not --for=condition: that is an error while a CRD of a moment ago has no conditions at all.
+    established = '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
+    run("wait", established, "--timeout=60s", "crd", "--all")
 
 
 @contextlib.contextmanager
