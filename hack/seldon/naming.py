@@ -37,7 +37,7 @@ SERVICES_READY = "All services created"
 SERVICES_NOT_READY = "Not all services created"
 NO_HPAS = "No HPAs defined"
 NO_KEDA = "No KEDA resources defined"
-NO_MAPPINGS = "No Ambassador Mappaings defined"
+NO_MAPPINGS = "No Ambassador Mappaings defined"  # codespell:ignore mappaings
 NO_PDBS = "No PDBs defined"
 NO_VIRTUAL_SERVICES = "No VirtualServices defined"
 
