@@ -65,8 +65,8 @@ def dump(status: Status) -> dict[str, Any]:
 def urgent(stored: Status, wanted: Status) -> bool:
     """Say whether the two differ in something that must be written now.
 
-    The uids of build pod and server, and StorageReady turning True, ride on the next due write (architecture.md, "One
-    pass"): eight writes are enough for three steps.
+    The uids of build pod and server, when they started, and StorageReady turning True, ride on the next due write
+    (architecture.md, "One pass"): eight writes are enough for three steps.
     """
     return _essence(stored) != _essence(wanted)
 
@@ -94,5 +94,5 @@ def _broken(step: Mapping[str, Any]) -> bool:
 
 def _step(step: Mapping[str, Any]) -> Mapping[str, Any]:
     if step["name"].startswith(_RIDES_ALONG):
-        return {key: value for key, value in step.items() if key != "child"}
+        return {key: value for key, value in step.items() if key not in ("child", "startedAt")}
     return step

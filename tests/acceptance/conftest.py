@@ -1,0 +1,49 @@
+"""What acceptance tests share: the real operator process, as its own user, in a namespace of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hack.cluster import cluster
+from hack.seldon import standin, wire
+from tests.support import clusters, ground, kubelet, process
+from tests.support.kubectl import Kubectl
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(api_cluster: cluster.Cluster, kubectl: Kubectl) -> Path:
+    """Give the operator's user the rights it is documented to need, and its kubeconfig."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(clusters.ROOT / "hack" / "rights.yaml"))
+    return Path(api_cluster.kubeconfig_for(process.USER))
+
+
+@pytest.fixture
+def operator(operator_kubeconfig: Path, namespace: str, tmp_path: Path) -> process.Operator:
+    """Give an operator for the test's namespace, not started yet."""
+    return process.Operator(operator_kubeconfig, [namespace], tmp_path / "operator.log")
+
+
+@pytest.fixture
+async def idle(
+    api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str, operator: process.Operator
+) -> AsyncIterator[ground.Ground]:
+    """Give everything, with an operator that the test starts itself; it is ended in any case."""
+    async with (
+        wire.Wire(api_cluster.kubeconfig) as api,
+        kubelet.Scripted(api_cluster.kubeconfig, namespace=namespace) as node,
+        standin.StandIn(api_cluster.kubeconfig, namespace=namespace) as seldon,
+    ):
+        try:
+            yield ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator)
+        finally:
+            operator.stop()
+
+
+@pytest.fixture
+def here(idle: ground.Ground) -> ground.Ground:
+    """Give everything, the operator running."""
+    idle.operator.start()
+    return idle

@@ -1,0 +1,76 @@
+"""The operator as users run it: a process of its own, its own user on the cluster, its log in a file.
+
+Here: start, end, what it said. Elsewhere: a process that kills itself at a chosen write (`crash`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Self
+
+from tests.support import clusters
+
+USER = "modelpipeline-operator"
+
+
+class Operator:
+    """One operator process on one namespace; started with its context, ended with it."""
+
+    def __init__(
+        self, kubeconfig: Path, namespaces: Sequence[str], log: Path, *, wrapper: Sequence[str] = (), **settings: object
+    ) -> None:
+        """Take the command line: `wrapper` are the options of tests.support.crash, settings those of `run`."""
+        chosen = {"settle_seconds": 0.2, "health_address": "127.0.0.1", "health_port": 0, "log_format": "json"}
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in {**chosen, **settings}.items()]
+        module = ("tests.support.crash", *wrapper) if wrapper else ("modelpipeline",)
+        where = ("run", f"--kubeconfig={kubeconfig}", f"--namespaces={','.join(namespaces)}")
+        self.command = [sys.executable, "-m", *module, *where, *flags]
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._out: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the process; what an earlier one logged stays."""
+        self._out = self._log.open("ab")
+        self._process = subprocess.Popen(self.command, cwd=clusters.ROOT, stdout=self._out, stderr=self._out)
+
+    def stop(self) -> None:
+        """End it as Kubernetes would, and wait until it is gone."""
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+        self.wait()
+
+    def kill(self) -> None:
+        """End it with SIGKILL, in the middle of whatever it does."""
+        if self._process:
+            self._process.kill()
+        self.wait()
+
+    def wait(self) -> int:
+        """Wait until the process has ended and give its exit code (the signal's number, negative)."""
+        if not self._process:
+            return 0
+        code = self._process.wait(timeout=60)
+        if self._out:
+            self._out.close()
+        return code
+
+    @property
+    def running(self) -> bool:
+        """Say whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """Return everything that was logged so far."""
+        return self._log.read_text() if self._log.exists() else ""
