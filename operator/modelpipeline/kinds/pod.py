@@ -107,13 +107,22 @@ def last_words(text: str, limit: int = 200) -> str:
 def _problem(status: dict[str, Any], containers: Iterable[Container]) -> str:
     for container in containers:
         if container.waiting in _CANNOT_START:
-            words = first_line(container.waiting_message)
-            return f"container {container.name}: {container.waiting}" + (f": {words}" if words else "")
+            return f"container {container.name}: {_cause(container)}"
     for condition in _dicts(status.get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             reason = str(condition.get("reason") or "Unschedulable")
             return f"{reason}: {first_line(str(condition.get('message') or ''))}"
     return ""
+
+
+def _cause(container: Container) -> str:
+    """Return why a container waits, in the same words at every try: those of the kubelet alternate and count seconds."""
+    if container.waiting == "CrashLoopBackOff":
+        return "CrashLoopBackOff: it ends again and again"
+    if container.waiting not in ("ErrImagePull", "ImagePullBackOff"):
+        return f"{container.waiting}: {first_line(container.waiting_message)}".removesuffix(": ")
+    words = container.waiting_message.rpartition(": ErrImagePull: ")[2]
+    return f"image cannot be pulled: {first_line(words)}".removesuffix(": ")
 
 
 def _container(status: dict[str, Any]) -> Container:

@@ -26,6 +26,7 @@ CONDITION = conditions.IMAGE_BUILT
 DEFAULT_BACKOFF_LIMIT = 2
 DEFAULT_TIMEOUT_SECONDS = 1800
 DEFAULT_WORKSPACE = "10Gi"
+SELDON_BUILDERS = ("seldonio/seldon-core-s2i-", "docker.io/seldonio/seldon-core-s2i-")
 RETRY_AFTER = timedelta(seconds=10)
 _OF_THE_MOMENT = frozenset(
     {"GitUnreachable", "RegistryUnreachable", reasons.BUILDER_MOVED, reasons.BUILD_LOST, "Evicted", "Preempting"}
@@ -82,7 +83,7 @@ def body(scope: Scope, build: Build, number: Run, values: Values, attempt: int) 
             image=build.image,
             tags=(number.id,),
             env=env,
-            assemble_user=build.assemble_user,
+            assemble_user=_assemble_user(build),
             push_secret=build.push_secret_name or "",
             ca_config_map=build.ca_config_map_name or "",
             resources=train.dump(build.resources) if build.resources else {},
@@ -96,6 +97,13 @@ def body(scope: Scope, build: Build, number: Run, values: Values, attempt: int) 
             use_cache=not (before and before.reason == reasons.BUILDER_MOVED),
         )
     )
+
+
+def _assemble_user(build: Build) -> int | None:
+    """Return who assembles; None is the builder image's own user. Seldon's published builders need root for it."""
+    if build.assemble_user is None and build.builder_image.startswith(SELDON_BUILDERS):
+        return 0
+    return build.assemble_user
 
 
 def _start(scope: Scope, build: Build, number: Run, values: Values, attempt: int) -> Outcome:

@@ -24,6 +24,22 @@ _ENDED = {
     RunState.CANCELLED: reasons.CANCELLED,
 }
 _UNTOLD = frozenset({conditions.RECONCILING, conditions.STALLED, conditions.FINISHED, conditions.AVAILABLE})
+_ODD = frozenset(
+    {
+        reasons.POD_PENDING,
+        reasons.SERVER_UNAVAILABLE,
+        reasons.NO_SELDON_OPERATOR,
+        reasons.MISSING_CRD,
+        reasons.QUOTA_EXCEEDED,
+        reasons.FORBIDDEN,
+        reasons.WEBHOOK_UNAVAILABLE,
+        reasons.API_UNAVAILABLE,
+        reasons.CLAIM_NOT_FOUND,
+        reasons.CLAIM_TERMINATING,
+        reasons.BUILDER_MOVED,
+        reasons.BUILD_LOST,
+    }
+)
 EVENT_LIMIT = 1024
 
 
@@ -55,7 +71,8 @@ def events(changed: Sequence[Condition], *, stalled: bool) -> tuple[Event, ...]:
     first = next((c for c in told if c.type == conditions.READY), told[0])
     rest = [c for c in told if c is not first and c.message != first.message]
     words = "; ".join([first.message, *(f"{c.type}: {c.message}" for c in rest)])
-    return (Event("Warning" if stalled else "Normal", first.reason, words[:EVENT_LIMIT]),)
+    odd = stalled or first.reason in _ODD
+    return (Event("Warning" if odd else "Normal", first.reason, words[:EVENT_LIMIT]),)
 
 
 def _ready(
