@@ -69,6 +69,7 @@ BUILD_FAILED = "BuildFailed"
 BUILD_TIMEOUT = "BuildTimeout"
 BUILD_LOST = "BuildLost"
 BUILDER_MOVED = "BuilderMoved"
+BUILD_STEP_FAILED = "BuildStepFailed"
 
 DEPLOYED = "Deployed"
 ROLLING_OUT = "RollingOut"
@@ -291,6 +292,24 @@ TABLE = (
     Reason(WEBHOOK_UNAVAILABLE, _ANY, "An admission webhook did not answer. It is tried again.", "Look at its pods."),
     Reason(NAMESPACE_TERMINATING, _ANY, "The namespace is being deleted; nothing new is made."),
     Reason(SERVICE_ACCOUNT_MISSING, _ANY, "The namespace's service account is not there yet. It is tried again."),
+    Reason(
+        BUILD_STEP_FAILED,
+        ("ImageBuilt", "Ready", "Stalled"),
+        "A fault of ours or of the node in fetch or push; tried again as often as `backoffLimit`.",
+        "Read the container's log with the command in the message.",
+    ),
+    Reason(
+        "CaBundleInvalid",
+        ("ImageBuilt", "Ready", "Stalled"),
+        "`caConfigMapName` names no ConfigMap with a PEM bundle under ca.crt.",
+        "Put the CA's certificate under the key ca.crt.",
+    ),
+    Reason(
+        "SourceTooLarge",
+        ("ImageBuilt", "Ready", "Stalled"),
+        "The source is larger than `workspaceSize`.",
+        "Raise `workspaceSize`, or set `source.path` to the part that is needed.",
+    ),
     Reason(
         "GitUnreachable",
         ("ImageBuilt", "Ready", "Stalled"),

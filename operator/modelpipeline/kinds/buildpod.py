@@ -158,7 +158,8 @@ def _failure(seen: pod.Pod, containers: list[Container]) -> tuple[str, str]:
             return str(told["reason"]), str(told.get("message") or "")
         if seen.reason != "DeadlineExceeded":
             words = broken.message.strip() or broken.reason or "no output"
-            return "BuildFailed", f"{broken.name} ended with exit code {broken.exit_code}: {words}"
+            reason = "BuildFailed" if broken.name == ASSEMBLE else "BuildStepFailed"
+            return reason, f"{broken.name} ended with exit code {broken.exit_code}: {words}"
     if seen.reason == "DeadlineExceeded":
         return "BuildTimeout", seen.message
     if seen.phase == "Failed":

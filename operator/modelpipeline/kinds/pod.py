@@ -116,7 +116,7 @@ def _problem(status: dict[str, Any], containers: Iterable[Container]) -> str:
 
 
 def _cause(container: Container) -> str:
-    """Return why a container waits, in the same words at every try: those of the kubelet alternate and count seconds."""
+    """Return why a container waits, in the same words at every try: the kubelet's alternate and count seconds."""
     if container.waiting == "CrashLoopBackOff":
         return "CrashLoopBackOff: it ends again and again"
     if container.waiting not in ("ErrImagePull", "ImagePullBackOff"):

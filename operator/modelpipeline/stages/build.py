@@ -29,7 +29,7 @@ DEFAULT_WORKSPACE = "10Gi"
 SELDON_BUILDERS = ("seldonio/seldon-core-s2i-", "docker.io/seldonio/seldon-core-s2i-")
 RETRY_AFTER = timedelta(seconds=10)
 _OF_THE_MOMENT = frozenset(
-    {"GitUnreachable", "RegistryUnreachable", reasons.BUILDER_MOVED, reasons.BUILD_LOST, "Evicted", "Preempting"}
+    {"GitUnreachable", "RegistryUnreachable", reasons.BUILDER_MOVED, reasons.BUILD_LOST, reasons.BUILD_STEP_FAILED}
 )
 """What passes by itself: these attempts are repeated, up to backoffLimit; everything else is the user's to mend."""
 
@@ -162,23 +162,24 @@ def _watch(scope: Scope, build: Build, found: BuildObservation, attempt: int) ->
 def _failed(scope: Scope, build: Build, found: BuildObservation, attempt: int) -> Outcome:
     step_name = PREFIX + build.name
     words = pod.last_words(found.message, 300)
-    if found.reason in _OF_THE_MOMENT:
-        return _again(build, step_name, found.reason, words, attempt)
-    if found.reason == reasons.BUILD_TIMEOUT:
+    # assemble runs user code, which may write any reason: only words of ours are taken over.
+    reason = found.reason if found.reason in reasons.BY_NAME else reasons.BUILD_FAILED
+    if reason in _OF_THE_MOMENT:
+        return _again(build, step_name, reason, words, attempt)
+    if reason == reasons.BUILD_TIMEOUT:
         seconds = build.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
         words = f"not built after {seconds} s; raise build[{build.name}].timeoutSeconds"
-    elif found.reason == reasons.BUILD_FAILED:
+    elif reason == reasons.BUILD_FAILED:
         words = f"{words}; see kubectl logs {found.name} -c assemble -n {scope.namespace}"
-    return outcome.failed(step_name, found.reason, f"{build.name}: {words}")
+    return outcome.failed(step_name, reason, f"{build.name}: {words}")
 
 
 def _again(build: Build, step_name: str, reason: str, words: str, attempt: int) -> Outcome:
     limit = DEFAULT_BACKOFF_LIMIT if build.backoff_limit is None else build.backoff_limit
-    known = reason if reason in reasons.BY_NAME else reasons.BUILD_LOST
     if attempt >= limit:
-        return outcome.failed(step_name, known, f"{build.name}: {words}; given up after {attempt + 1} attempts")
+        return outcome.failed(step_name, reason, f"{build.name}: {words}; given up after {attempt + 1} attempts")
     return outcome.waiting(
-        step_name, known, f"{build.name}: {words}; attempt {attempt + 2} follows", attempt=attempt + 1
+        step_name, reason, f"{build.name}: {words}; attempt {attempt + 2} follows", attempt=attempt + 1
     )
 
 
