@@ -21,7 +21,8 @@ def plan(
     """Plan a dry run, a claim and a Job, in this order, each recorded before the next."""
     bodies = ((kinds.CLAIM, claim(pipeline)), (kinds.JOB, job(pipeline)))
     verdicts = memory.verdicts.get(kinds.uid(pipeline), {})
-    faults = [*memory.faults.values(), *(fault for fault in verdicts.values() if fault)]
+    doubts = [fault for fault in verdicts.values() if fault]
+    faults = list(memory.faults.values())
     found = {kinds.name(obj): obj for kind in ("PersistentVolumeClaim", "Job") for obj in children[kind]}
     absent = [(kind, body) for kind, body in bodies if kinds.name(body) not in found]
     foreign = [name for name, obj in memory.foreign.items() if obj and not kinds.controller_uid(obj)]
@@ -29,10 +30,10 @@ def plan(
         return actions.Plan(status=dict(pipeline.get("status") or {}))
     if foreign:
         return _saying(pipeline, "NameConflict", f"{foreign[0]} is not ours")
-    if faults:
-        reason, message = faults[0].reason, faults[0].message
-        todo = _next(pipeline, absent) if verdicts else (_dry_run(pipeline, bodies),)
-        return _saying(pipeline, reason, message, *todo)
+    if doubts:
+        return _saying(pipeline, doubts[0].reason, doubts[0].message, _dry_run(pipeline, bodies))
+    if faults and absent:
+        return _saying(pipeline, faults[0].reason, faults[0].message, *_next(pipeline, absent))
     if absent and not verdicts:
         return _saying(pipeline, "Pending", "checking", _dry_run(pipeline, bodies))
     if absent:

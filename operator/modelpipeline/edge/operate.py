@@ -68,10 +68,21 @@ class Operator:
             options.health_address, options.health_port, self.metrics, self._not_alive, self._not_ready
         )
         self._supervisor: supervisor.Supervisor | None = None
+        self._queue: queue.Queue | None = None
 
     def stop(self) -> None:
         """Have `run` return soon."""
         self._stopping.set()
+
+    @property
+    def primed(self) -> bool:
+        """Say whether the cluster was listed once."""
+        return self._supervisor is not None and self._supervisor.primed.is_set()
+
+    def look(self, namespace: str, name: str) -> None:
+        """Have a pipeline looked at."""
+        if self._queue is not None:
+            self._queue.add((namespace, name))
 
     async def run(self) -> None:
         """Watch and work until `stop`; raise errors.Stalled when it cannot even start."""
@@ -87,7 +98,7 @@ class Operator:
             await self.health.stop()
 
     async def _work(self, api: client.Api) -> None:
-        work = queue.Queue(self._clock)
+        work = self._queue = queue.Queue(self._clock)
         self.metrics.queue_depth.set_function(lambda: len(work))
         surroundings = world.World(api, self.cache, work, self._clock, self.metrics)
         poster = events.Poster(surroundings)
@@ -134,7 +145,7 @@ class Operator:
         return ""
 
     def _not_ready(self) -> str:
-        if self._supervisor is None or not self._supervisor.primed.is_set():
+        if self._supervisor is None or not self.primed:
             return "the cluster has not been listed yet"
         if not self._supervisor.watching.is_set():
             return "the watches are down"

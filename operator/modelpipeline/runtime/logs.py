@@ -31,7 +31,8 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        # Without the values of local variables: they hold objects, and objects hold what nobody should read.
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
     )

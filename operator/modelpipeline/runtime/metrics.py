@@ -38,7 +38,7 @@ class Metrics:
 
     def __init__(self, cache: caches.Cache) -> None:
         # When each series was first seen says nothing here and doubles the answer.
-        prometheus_client.disable_created_metrics()
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus_client.CollectorRegistry()
         self.passes = self._counter("passes", "Looks at a pipeline by their result.", "result")
         self.duration = prometheus_client.Histogram(
