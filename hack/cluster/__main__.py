@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 
-from hack.cluster import cluster, places, processes, say, trouble
+from hack.cluster import cluster, direct, places, processes, say, trouble
 from hack.cluster.trouble import Trouble
 
 
@@ -81,8 +81,10 @@ def _env(arguments: argparse.Namespace) -> int:
         values["REGISTRY"] = found.registry
     for name, value in values.items():
         say.result(f"export {name}={shlex.quote(value)}")
-    kubectl = found.binary("kubectl").parent
-    say.result(f'export PATH={shlex.quote(str(kubectl))}:"$PATH"')
+    say.result(f'export PATH={shlex.quote(str(found.binary("kubectl").parent))}:"$PATH"')
+    if direct.behind_proxy():
+        # A proxy of the user's shell leads nowhere near a cluster on this machine.
+        say.result(f'export NO_PROXY={found.server.split("/")[2].partition(":")[0]}"${{NO_PROXY:+,$NO_PROXY}}"')
     return 0
 
 

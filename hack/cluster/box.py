@@ -19,6 +19,7 @@ from hack.cluster.trouble import Trouble
 
 _SCRIPT = Path(__file__).with_name("box.sh")
 _CGROUPS = Path("/sys/fs/cgroup")
+_NEEDED = {"cpu", "cpuset", "hugetlb", "io", "memory", "pids"}
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,17 @@ def cgroup(state: Path) -> str:
 
 def make_cgroups(state: Path) -> None:
     """Make the cluster's cgroup in every hierarchy: two kubelets below one root would end each other's pods."""
-    for root in _hierarchies():
-        (root / cgroup(state)).mkdir(exist_ok=True)
-    if not (_CGROUPS / "cgroup.controllers").exists():
-        _prepare_cpusets(state)
-        return
-    controllers = (_CGROUPS / "cgroup.controllers").read_text().split()
-    for folder in (_CGROUPS, _CGROUPS / cgroup(state)):
-        _delegate(folder, controllers)
+    try:
+        for root in _hierarchies():
+            (root / cgroup(state)).mkdir(exist_ok=True)
+        if _unified():
+            _delegate(_CGROUPS)
+        else:
+            _prepare_cpusets(state)
+    except OSError as error:
+        raise Trouble(
+            f"no cgroup can be made: {error}", "use a machine, or a privileged container, of your own"
+        ) from error
 
 
 def remove_cgroups(state: Path, seconds: float = 10) -> None:
@@ -99,9 +103,13 @@ def run(*argv: str) -> str:
     return done.stdout
 
 
+def _unified() -> bool:
+    return (_CGROUPS / "cgroup.controllers").exists()
+
+
 def _hierarchies() -> list[Path]:
     """Return the roots of cgroup v1 hierarchies, each once, or the one root of v2."""
-    if (_CGROUPS / "cgroup.controllers").exists():
+    if _unified():
         return [_CGROUPS]
     return [path for path in _CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
 
@@ -114,17 +122,18 @@ def _prepare_cpusets(state: Path) -> None:
                 (root / cgroup(state) / file).write_text((root / file).read_text())
 
 
-def _delegate(folder: Path, controllers: list[str]) -> None:
-    wanted = " ".join(f"+{name}" for name in controllers)
-    try:
-        (folder / "cgroup.subtree_control").write_text(wanted)
-    except OSError as error:
-        if error.errno != errno.EBUSY:
-            raise Trouble(f"{folder} does not delegate {wanted}: {error}", "run where root owns its cgroups") from error
-        # In a container the root group holds processes and so may not delegate: move them one down, as kind does.
-        below = folder / "init"
-        below.mkdir(exist_ok=True)
-        for pid in (folder / "cgroup.procs").read_text().split():
-            with contextlib.suppress(OSError):
-                (below / "cgroup.procs").write_text(pid)
-        (folder / "cgroup.subtree_control").write_text(wanted)
+def _delegate(root: Path) -> None:
+    """Let the cgroups below use the controllers that pods need (cgroup v2)."""
+    for controller in sorted(_NEEDED & set((root / "cgroup.controllers").read_text().split())):
+        try:
+            (root / "cgroup.subtree_control").write_text(f"+{controller}")
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            # In a container the root group holds processes and so may not delegate: move them one down, as kind does.
+            below = root / "init"
+            below.mkdir(exist_ok=True)
+            for pid in (root / "cgroup.procs").read_text().split():
+                with contextlib.suppress(OSError):
+                    (below / "cgroup.procs").write_text(pid)
+            (root / "cgroup.subtree_control").write_text(f"+{controller}")

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from hack.cluster import packages
+from hack.cluster import direct, packages
 from hack.cluster.trouble import Trouble
 
 _NAME = "modelpipeline/busybox:1"
@@ -47,7 +47,7 @@ def push(crane: Path, registry: str) -> None:
         archive = Path(folder) / "busybox.tar"
         archive.write_bytes(_archive(packages.busybox().read_bytes()))
         command = [str(crane), "push", "--insecure", str(archive), reference(registry)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=direct.environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Trouble(f"the registry took no image: {done.stderr.strip()}", "read the registry's log: logs registry")
 

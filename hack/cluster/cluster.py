@@ -89,30 +89,39 @@ class Cluster:
 
 def up(tier: str = "node", name: str = "default") -> Cluster:
     """Return the cluster of this name, started first where it does not run; a broken one is made anew."""
-    with locks.held(_lock(name)):
-        before = find(name)
-        if before and health.whole(before.state, before.files, before.server):
-            if before.tier != tier:
-                raise Trouble(
-                    f"cluster {name} runs as tier {before.tier}, not {tier}",
-                    f"take another --name, or end it first: {trouble.command('down', '--name', name)}",
-                )
-            if tier == "node":
-                node_tier.refresh(before.state)
-            return before
-        state = places.state(name)
-        _remove(state)
-        state.mkdir(parents=True, mode=0o755)
-        try:
-            made = _start(tier, name, state)
-        except BaseException:
-            # The logs stay for whoever wants to know why; the processes do not.
-            _end(state)
-            if not (state / "logs").exists():
-                shutil.rmtree(state)
-            raise
-        (state / _ABOUT).write_text(json.dumps(asdict(made)))
-        return made
+    try:
+        with locks.held(_lock(name)):
+            return _up(tier, name)
+    except OSError as error:
+        raise Trouble(
+            str(error), "make room or let this user write there, or set XDG_STATE_HOME and XDG_CACHE_HOME to elsewhere"
+        ) from error
+
+
+def _up(tier: str, name: str) -> Cluster:
+    before = find(name)
+    if before and health.whole(before.state, before.files, before.server):
+        if before.tier != tier:
+            raise Trouble(
+                f"cluster {name} runs as tier {before.tier}, not {tier}",
+                f"take another --name, or end it first: {trouble.command('down', '--name', name)}",
+            )
+        if tier == "node":
+            node_tier.refresh(before.state)
+        return before
+    state = places.state(name)
+    _remove(state)
+    state.mkdir(parents=True, mode=0o755)
+    try:
+        made = _start(tier, name, state)
+    except BaseException:
+        # The logs stay for whoever wants to know why; the processes do not.
+        _end(state)
+        if not (state / "logs").exists():
+            shutil.rmtree(state)
+        raise
+    (state / _ABOUT).write_text(json.dumps(asdict(made)))
+    return made
 
 
 def find(name: str = "default") -> Cluster | None:

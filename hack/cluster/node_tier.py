@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from hack.cluster import (
     busybox,
     control_plane,
     health,
+    kubectl,
     network,
     node,
     packages,
     storage,
 )
-from hack.cluster.trouble import Trouble
 
 
 @dataclass(frozen=True)
@@ -118,19 +117,16 @@ def _start_rest(plan: _Plan) -> None:
 
 def _apply(plan: _Plan, objects: list[dict[str, object]]) -> None:
     everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    done = _kubectl(plan, "apply", "--server-side", "-f", "-", given=everything)
-    if done.returncode != 0:
-        raise Trouble(f"kubectl apply: {done.stderr.strip()}", f"read the logs in {plan.state / 'logs'}")
+    _kubectl(plan, "apply", "--server-side", "-f", "-", given=everything)
 
 
 def _node_ready(plan: _Plan) -> bool:
-    path = '{.status.conditions[?(@.type=="Ready")].status} {.spec.taints}'
-    return _kubectl(plan, "get", "node", node.NAME, "-o", f"jsonpath={path}").stdout.strip() == "True"
+    path = '{.items[*].status.conditions[?(@.type=="Ready")].status} {.items[*].spec.taints}'
+    return _kubectl(plan, "get", "nodes", "-o", f"jsonpath={path}").strip() == "True"
 
 
-def _kubectl(plan: _Plan, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [str(plan.tools["kubectl"]), f"--kubeconfig={plan.files.kubeconfig('admin')}", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+def _kubectl(plan: _Plan, *arguments: str, given: str = "") -> str:
+    return kubectl.run(plan.tools["kubectl"], plan.files.kubeconfig("admin"), *arguments, given=given)
 
 
 def _snapshotter(state: Path) -> str:

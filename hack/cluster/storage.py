@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
-from hack.cluster import node
-from hack.cluster.trouble import Trouble
+from hack.cluster import kubectl, node
 
 CLASS = "standard"
 # A size is a promise and takes no room; enough volumes that a whole test session need not wait for the next `up`.
@@ -31,26 +29,18 @@ def objects(state: Path) -> list[dict[str, object]]:
     return [storage_class, *(_volume(state, number) for number in range(_COUNT))]
 
 
-def recycle(kubectl: Path, kubeconfig: Path, state: Path) -> None:
+def recycle(binary: Path, kubeconfig: Path, state: Path) -> None:
     """Empty the volumes whose claims are gone and offer them again."""
-    command = [str(kubectl), f"--kubeconfig={kubeconfig}"]
-    listed = subprocess.run(
-        [*command, "get", "persistentvolumes", "-o", "json"], capture_output=True, text=True, check=False
-    )
-    if listed.returncode != 0:
-        raise Trouble(f"volumes could not be listed: {listed.stderr}", f"try: {' '.join(command)} get pv")
-    for volume in json.loads(listed.stdout)["items"]:
+    listed = kubectl.run(binary, kubeconfig, "get", "persistentvolumes", "-o", "json")
+    for volume in json.loads(listed)["items"]:
         name = volume["metadata"]["name"]
         folder = _folder(state, name)
         if volume["status"].get("phase") != "Released" or not folder.exists():
             continue
         shutil.rmtree(folder)
         _make(folder)
-        subprocess.run(
-            [*command, "patch", "persistentvolume", name, "--patch", json.dumps({"spec": {"claimRef": None}})],
-            capture_output=True,
-            check=True,
-        )
+        free = json.dumps({"spec": {"claimRef": None}})
+        kubectl.run(binary, kubeconfig, "patch", "persistentvolume", name, "--patch", free)
 
 
 def _volume(state: Path, number: int) -> dict[str, object]:

@@ -15,8 +15,11 @@ def keep(image: str, target: Path) -> None:
     run("push", "--quiet", image, f"oci:{target}:image")
 
 
-def run(*arguments: str) -> str:
-    """Run buildah with its storage in the cache and its mounts in a namespace that ends with it."""
+def run(*arguments: str, near: str = "") -> str:
+    """Run buildah with its storage in the cache and its mounts in a namespace that ends with it.
+
+    `near` is a host that is reached past the proxy through which the build may have to fetch its packages.
+    """
     storage = places.cache() / "buildah"
     storage.mkdir(parents=True, exist_ok=True)
     on_overlay = (
@@ -26,6 +29,8 @@ def run(*arguments: str) -> str:
         ).stdout
     )
     environment = {**os.environ, "STORAGE_DRIVER": "vfs" if on_overlay else "overlay", "BUILDAH_ISOLATION": "chroot"}
+    if near:
+        environment["NO_PROXY"] = environment["no_proxy"] = ",".join([near, os.environ.get("NO_PROXY", "")]).rstrip(",")
     folders = ["--root", str(storage / "storage"), "--runroot", str(storage / "run")]
     with locks.held(storage.with_suffix(".lock")):
         done = subprocess.run(

@@ -21,14 +21,13 @@ is filled from the cache. How a build reaches the network is in `reach`, the bas
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hack.cluster import cluster, locks, packages, places, say
+from hack.cluster import cluster, direct, locks, packages, places, say
 from hack.cluster.trouble import Trouble
 from hack.images import base as base_image
 from hack.images import buildah, docker, reach, staging
@@ -104,16 +103,15 @@ def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], target: Pat
         command = ["bud", "--quiet", "--layers", "--isolation=chroot", "--tls-verify=false", f"--file={recipe}"]
         command += [f"--volume={mount}:ro" for mount in reach.mounts(Path(folder))]
         command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
-        image = buildah.run(*command, str(staged))
+        near = arguments["BASE"].partition(":")[0]
+        image = buildah.run(*command, str(staged), near=near)
     buildah.keep(image, target)
 
 
 def _crane(into: cluster.Cluster, command: str, *arguments: str, required: bool = True) -> str:
-    # The registry is on this machine: no proxy of the user's shell leads there.
-    environment = {**os.environ, "NO_PROXY": into.registry.partition(":")[0]}
     done = subprocess.run(
         [str(into.binary("crane")), command, "--insecure", *arguments],
-        env=environment,
+        env=direct.environment(),
         capture_output=True,
         text=True,
         check=False,

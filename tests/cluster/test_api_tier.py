@@ -129,8 +129,9 @@ def test_it_needs_no_root(new_name: Names, tool: Tool, tmp_path: Path) -> None:
         (("up", "--tier", "api"), {"PATH": "/nowhere"}, "https://go.dev/dl"),
         (("up", "--tier", "api", "--name", "No_Name"), {}, "--name demo"),
         (("env",), {}, "-m hack.cluster up"),
+        (("up", "--tier", "api"), {"XDG_STATE_HOME": "/dev/null/nowhere"}, "set XDG_STATE_HOME"),
     ],
-    ids=["no Go and no binaries", "a name that is none", "a cluster that is none"],
+    ids=["no Go and no binaries", "a name that is none", "a cluster that is none", "no place for the state"],
 )
 def test_what_is_missing_is_one_line_with_the_cure(
     tool: Tool, tmp_path: Path, words: tuple[str, ...], lacking: dict[str, str], cure: str
