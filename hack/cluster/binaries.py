@@ -97,7 +97,7 @@ def _key(module: Path) -> str:
 
 def _make(tool: Tool, position: str) -> None:
     target = _cached(tool)
-    with locks.held(target.parent.with_suffix(".lock")):
+    with locks.held(target.parent.with_suffix(".lock"), waiting=f"  {tool.name}: another build is under way"):
         if target.exists():
             return
         _check_go(tool)

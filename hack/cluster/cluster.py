@@ -90,7 +90,7 @@ class Cluster:
 def up(tier: str = "node", name: str = "default") -> Cluster:
     """Return the cluster of this name, started first where it does not run; a broken one is made anew."""
     try:
-        with locks.held(_lock(name)):
+        with locks.held(_lock(name), waiting=f"cluster {name}: waiting for another command to end"):
             return _up(tier, name)
     except OSError as error:
         raise Trouble(
