@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from modelpipeline import errors
 from modelpipeline.api import conditions, reasons
 from modelpipeline.api.spec import Deploy, OnFailure, StorageMount
 from modelpipeline.api.status import DeployState, LastPromoted, Run, Serving, StepState
@@ -47,8 +48,18 @@ def decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values
     """Say what serves and what has to be done for it.
 
     `ready`: every stage before is done, so the run's own revision may be applied. Otherwise the last promoted one is
-    kept as it is: a failed run never takes down what serves.
+    kept as it is: a failed run never takes down what serves. A value that turns out to be missing fails the step here,
+    so that what training reported is recorded all the same.
     """
+    try:
+        return _decide(scope, number, ready=ready, image=image, values=values)
+    except errors.Stalled as error:
+        stored = scope.stored
+        failed = outcome.failed(STEP, error.reason, error.message)
+        return Served(failed, stored.deploy, stored.last_promoted, stored.serving, stored.serving is not None)
+
+
+def _decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values) -> Served:
     deploy, stored = scope.spec.deploy, scope.stored
     if not deploy:
         return _removed(scope)
@@ -56,7 +67,7 @@ def decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values
     server = scope.servers.get(name)
     kept = Served(
         outcome.waiting(STEP),
-        stored.deploy,
+        _state(scope, number),
         stored.last_promoted,
         _url(stored.serving, server),
         _answers(scope, server),
@@ -64,7 +75,7 @@ def decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values
     if server and server.controller != scope.uid:
         return replace(kept, outcome=_conflict(scope, name), available=False)
     wanted = spec(scope, deploy, image, values) if ready and image else None
-    if wanted and not _given_up(scope, deploy, seldondeployment.revision(wanted)):
+    if wanted and not _given_up(kept, deploy, seldondeployment.revision(wanted)):
         return _own(scope, number, deploy, server, wanted, kept)
     if not stored.last_promoted:
         return kept
@@ -111,10 +122,18 @@ def body(scope: Scope, name: str, wanted: dict[str, Any]) -> Object:
     )
 
 
-def _given_up(scope: Scope, deploy: Deploy, revision: str) -> bool:
+def _state(scope: Scope, number: Run) -> DeployState | None:
+    """Return what is known of the revision that was applied last.
+
+    A new run is a new try: neither the failure of a revision nor its clock counts for it.
+    """
+    before, state = scope.stored.run, scope.stored.deploy
+    return None if state and state.failed_revision and before and before.id != number.id else state
+
+
+def _given_up(kept: Served, deploy: Deploy, revision: str) -> bool:
     """Say whether this revision failed before and another one may take its place."""
-    state = scope.stored.deploy
-    if not state or state.failed_revision != revision or not scope.stored.last_promoted:
+    if not kept.deploy or kept.deploy.failed_revision != revision or not kept.last_promoted:
         return False
     return deploy.on_failure is not OnFailure.HOLD
 

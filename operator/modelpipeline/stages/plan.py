@@ -13,7 +13,7 @@ from datetime import datetime
 from modelpipeline import errors
 from modelpipeline import status as statuses
 from modelpipeline.api import conditions, reasons
-from modelpipeline.api.status import DeployState, Run, RunState, Status, Step, StepState
+from modelpipeline.api.status import Run, RunState, Status, Step, StepState
 from modelpipeline.kinds import kind
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import build, deploy, gate, outcome, preflight, refusal, run, scope, storage, summary, train
@@ -252,9 +252,6 @@ def _status(seen: Scope, turn: Turn, stages: Stages) -> Status:
     stored = seen.stored
     images = {item.step.removeprefix(build.PREFIX): item.image for item in stages.builds if item.image and item.done}
     state = served.deploy
-    if turn.previous and state:
-        # A new run is a new try: the clock of a revision that failed before does not run on.
-        state = DeployState() if state.failed_revision else state
     return Status(
         observed_generation=seen.generation,
         conditions=statuses.conclude(stored.conditions or (), verdicts, seen.generation, now),

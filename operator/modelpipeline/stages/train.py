@@ -6,6 +6,7 @@ reports (results.py), whose run it is (run.py), what follows (gate.py, deploy.py
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from modelpipeline.api import conditions, reasons
@@ -17,11 +18,13 @@ from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import mount, outcome, results, run, substitute
 from modelpipeline.stages.actions import Create, Delete, Event, Fault, ReadLog
 from modelpipeline.stages.outcome import Outcome
-from modelpipeline.stages.scope import Scope, child_ref
+from modelpipeline.stages.scope import Scope, child_ref, parse_time
 from modelpipeline.stages.substitute import Values
 
 STEP = run.TRAIN
 CONDITION = conditions.TRAINED
+POD_PATIENCE = timedelta(seconds=15)
+"""How long a Job may have no pod before we say so."""
 
 
 def decide(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: Values) -> Outcome:
@@ -157,13 +160,37 @@ def _watch(scope: Scope, train: Train, found: job.Job) -> Outcome:
             f"{problem}; see kubectl describe pod {name} -n {scope.namespace}",
             started_at=found.created_at,
         )
-    again = f", attempt {found.failures + 1}" if found.failures else ""
+    refused = _no_pod(scope, found, pods)
+    if refused:
+        return refused
+    return outcome.running(STEP, reasons.TRAINING, _at_work(scope, found), started_at=found.created_at)
+
+
+def _no_pod(scope: Scope, found: job.Job, pods: tuple[pod.Pod, ...]) -> Outcome | None:
+    """Say that a Job has no pod: quota and Pod Security refuse pods, not Jobs, and only the Job's events tell."""
+    since = parse_time(found.created_at)
+    if pods or not since or found.suspended:
+        return None
+    if scope.now < since + POD_PATIENCE:
+        return outcome.running(
+            STEP,
+            reasons.TRAINING,
+            _at_work(scope, found),
+            started_at=found.created_at,
+            look_again_at=since + POD_PATIENCE,
+        )
     return outcome.running(
         STEP,
-        reasons.TRAINING,
-        f"Job {found.name} runs{again}; see kubectl logs -f job/{found.name} -n {scope.namespace}",
+        reasons.POD_PENDING,
+        f"Job {found.name} could not create its pod, for example because of a quota or of Pod Security; see kubectl "
+        f"describe job {found.name} -n {scope.namespace}",
         started_at=found.created_at,
     )
+
+
+def _at_work(scope: Scope, found: job.Job) -> str:
+    again = f", attempt {found.failures + 1}" if found.failures else ""
+    return f"Job {found.name} runs{again}; see kubectl logs -f job/{found.name} -n {scope.namespace}"
 
 
 def _finished(scope: Scope, train: Train, where: pod.Pod, container: pod.Container) -> Outcome:
