@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hack.cluster import cluster
+from hack.cluster import binaries, cluster
 from tests.support import clusters
 
 Tool = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def new_name() -> Iterator[Callable[[], str]]:
+def new_name(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
     """Give names for clusters; whatever came up under them is ended after the test."""
+    # The first build of the binaries takes minutes: it happens here, where no test's time runs.
+    of_node = binaries.NODE if request.node.get_closest_marker("node") else ()
+    binaries.ensure(binaries.CONTROL_PLANE + of_node)
     given = []
 
     def give() -> str:

@@ -18,7 +18,7 @@ from tests.cluster.conftest import Tool
 from tests.support import clusters
 from tests.support.kubectl import Kubectl
 
-pytestmark = pytest.mark.api
+pytestmark = [pytest.mark.api, pytest.mark.timeout(600, func_only=True)]
 
 Names = Callable[[], str]
 

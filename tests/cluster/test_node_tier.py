@@ -24,7 +24,7 @@ from tests.cluster.conftest import Tool
 from tests.support import clusters
 from tests.support.kubectl import Kubectl
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600, func_only=True)]
 
 Names = Callable[[], str]
 
