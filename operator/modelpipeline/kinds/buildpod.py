@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from modelpipeline.api import names
 from modelpipeline.kinds import pod
 from modelpipeline.kinds.kind import Object
 from modelpipeline.kinds.pod import Container
+from modelpipeline.step import order, places
 
 FETCH, ASSEMBLE, PUSH = "fetch", "assemble", "push"
 
@@ -83,21 +85,48 @@ class BuildObservation:
     stage: str = ""
 
 
-ROOT = "/modelpipeline"
-TOOLS, SOURCE, VERDICT, LAYER = (f"{ROOT}/{name}" for name in ("tools", "source", "verdict", "layer"))
-GIT_SECRET, REGISTRY_SECRET, CA = f"{ROOT}/secrets/git", f"{ROOT}/secrets/registry", f"{ROOT}/ca"
-CONFIG_MAP = f"{ROOT}/configmap"
-PUSH_USER = 1000
-_ASSEMBLE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
+PLACES = places.Places()
+STEP_USER = 1000
+"""Who fetch and push are, whatever their image says."""
+
+_ASSEMBLE_CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETFCAP",
+    "SETGID",
+    "SETUID",
+)
 """What Pod Security *baseline* allows and package managers use; only for an assemble that runs as root."""
+
+_SUFFIXES = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
+    f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)
+}
 
 
 def build(request: BuildRequest) -> Object:
     """Build the pod.
 
-    The git secret is mounted in fetch only, the registry secret in fetch and push only; what user code can write is
-    mounted read-only in push, and what it must not see is not mounted in assemble at all.
+    Who sees what: the git secret only fetch, the registry secret only fetch and push. assemble, where user code runs,
+    sees tools and source read-only and writes the layer; the verdict, work and private are not mounted there.
     """
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "activeDeadlineSeconds": request.deadline_seconds,
+        # A shell as process 1 ignores SIGTERM; nothing here has anything to save.
+        "terminationGracePeriodSeconds": 2,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "initContainers": [_helper(request, FETCH, _fetch_mounts(request)), _assemble(request)],
+        "containers": [_helper(request, PUSH, _push_mounts(request))],
+        "volumes": _volumes(request),
+    }
+    if request.push_secret:
+        # The kubelet takes what is a dockerconfigjson and leaves the other forms alone.
+        spec["imagePullSecrets"] = [{"name": request.push_secret}]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -108,20 +137,7 @@ def build(request: BuildRequest) -> Object:
             "annotations": dict(names.NO_SIDECAR),
             "ownerReferences": [request.owner],
         },
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "activeDeadlineSeconds": request.deadline_seconds,
-            "securityContext": {
-                "seccompProfile": {"type": "RuntimeDefault"},
-                "fsGroup": PUSH_USER,
-                "fsGroupChangePolicy": "OnRootMismatch",
-            },
-            "initContainers": [_helper(request, FETCH, _fetch_mounts(request)), _assemble(request)],
-            "containers": [_helper(request, PUSH, _push_mounts(request))],
-            "volumes": _volumes(request),
-        },
+        "spec": spec,
     }
 
 
@@ -192,22 +208,36 @@ def _json(text: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _document(request: BuildRequest) -> str:
-    """Return the one JSON document that fetch and push read; it holds names and addresses, never a secret."""
-    return json.dumps(
-        {
-            "source": request.source,
-            "commit": request.commit,
-            "builderImage": request.builder_image,
-            "image": request.image,
-            "tags": list(request.tags),
-            "env": [{"name": name, "value": value} for name, value in request.env],
-            "assembleUser": request.assemble_user,
-            "registries": list(request.registries),
-            "useCache": request.use_cache,
-        },
-        sort_keys=True,
+def _order(request: BuildRequest) -> order.Order:
+    """Return what fetch and push are asked to do; it holds names and addresses, never a secret."""
+    git = request.source.get("git") or {}
+    asked = order.Git(url=str(git["url"]), ref=str(git.get("ref") or ""), commit=request.commit) if git else None
+    return order.Order(
+        build=request.name,
+        image=request.image,
+        tags=request.tags,
+        builder=request.builder_image,
+        git=asked,
+        config_map=str((request.source.get("configMap") or {}).get("name") or ""),
+        path=str(request.source.get("path") or ""),
+        env=dict(request.env),
+        assemble_user=request.assemble_user,
+        skip_lookup=not request.use_cache,
+        registries=tuple(
+            order.Registry(str(one["prefix"]), bool(one.get("insecure")), str(one.get("mirror") or ""))
+            for one in request.registries
+        ),
+        push_secret=request.push_secret,
+        git_secret=str(git.get("secretName") or ""),
+        ca_config_map=request.ca_config_map,
+        limit=in_bytes(request.workspace_size),
     )
+
+
+def in_bytes(quantity: str) -> int:
+    """Return a Kubernetes quantity as a number of bytes."""
+    number = quantity.rstrip("EGKMPTikm")
+    return int(float(number) * _SUFFIXES[quantity[len(number) :]])
 
 
 def _helper(request: BuildRequest, name: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -216,20 +246,26 @@ def _helper(request: BuildRequest, name: str, mounts: list[dict[str, Any]]) -> d
         "image": request.build_image,
         "command": ["python3", "-m", "modelpipeline.step", name],
         "env": [
-            {"name": "MODELPIPELINE_BUILD", "value": _document(request)},
-            {"name": "HOME", "value": "/tmp"},  # noqa: S108 - a path in the container
-            *({"name": key, "value": value} for key, value in sorted(request.proxy.items())),
+            {"name": places.CONTRACT_VARIABLE, "value": _order(request).dump()},
+            {"name": "TMPDIR", "value": str(PLACES.work)},
+            *_proxy(request),
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "securityContext": {
-            "runAsUser": PUSH_USER,
-            "runAsGroup": PUSH_USER,
+            "runAsUser": STEP_USER,
+            "runAsGroup": STEP_USER,
             "runAsNonRoot": True,
+            "readOnlyRootFilesystem": True,
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": mounts,
     }
+
+
+def _proxy(request: BuildRequest) -> list[dict[str, str]]:
+    return [{"name": key, "value": value} for key, value in sorted(request.proxy.items())]
 
 
 def _assemble(request: BuildRequest) -> dict[str, Any]:
@@ -238,69 +274,77 @@ def _assemble(request: BuildRequest) -> dict[str, Any]:
         security["runAsUser"] = request.assemble_user
     if request.assemble_user == 0:
         security["capabilities"]["add"] = list(_ASSEMBLE_CAPABILITIES)
+    else:
+        # Root is never silent: fetch says what to add before the kubelet would refuse.
+        security["runAsNonRoot"] = True
     container: dict[str, Any] = {
         "name": ASSEMBLE,
         "image": request.builder_image,
         # A tag may have moved since the node pulled it; what ran is compared with what fetch resolved.
         "imagePullPolicy": "Always",
-        "command": ["/bin/sh", f"{TOOLS}/assemble.sh"],
+        "command": ["/bin/sh", f"{PLACES.tools}/assemble.sh"],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": security,
         "volumeMounts": [
-            _mount("tools", TOOLS, read_only=True),
-            _mount("source", SOURCE, read_only=True),
-            _mount("layer", LAYER),
+            _mount("tools", PLACES.tools, read_only=True),
+            _mount("source", PLACES.source, read_only=True),
+            _mount("layer", PLACES.layer),
         ],
     }
+    if request.proxy:
+        container["env"] = _proxy(request)
     if request.resources:
         container["resources"] = request.resources
     return container
 
 
-def _mount(name: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
-    mount: dict[str, Any] = {"name": name, "mountPath": path}
+def _mount(name: str, path: Path, *, read_only: bool = False) -> dict[str, Any]:
+    mount: dict[str, Any] = {"name": name, "mountPath": str(path)}
     return {**mount, "readOnly": True} if read_only else mount
 
 
 def _fetch_mounts(request: BuildRequest) -> list[dict[str, Any]]:
-    mounts = [_mount("tools", TOOLS), _mount("source", SOURCE), _mount("verdict", VERDICT), _mount("tmp", "/tmp")]  # noqa: S108
-    if "configMap" in request.source:
-        mounts.append(_mount("configmap", CONFIG_MAP, read_only=True))
+    mounts = [_mount("tools", PLACES.tools), _mount("source", PLACES.source), _mount("verdict", PLACES.verdict)]
+    if request.source.get("configMap"):
+        mounts.append(_mount("configmap", PLACES.config_map, read_only=True))
     if (request.source.get("git") or {}).get("secretName"):
-        mounts.append(_mount("git-secret", GIT_SECRET, read_only=True))
-    return [*mounts, *_registry_mounts(request)]
+        mounts.append(_mount("git-secret", PLACES.git_secret, read_only=True))
+    return [*mounts, *_helper_mounts(request)]
 
 
 def _push_mounts(request: BuildRequest) -> list[dict[str, Any]]:
-    mounts = [_mount("verdict", VERDICT, read_only=True), _mount("layer", LAYER, read_only=True)]
-    return [*mounts, _mount("tmp", "/tmp"), *_registry_mounts(request)]  # noqa: S108
+    mounts = [_mount("verdict", PLACES.verdict, read_only=True), _mount("layer", PLACES.layer, read_only=True)]
+    return [*mounts, *_helper_mounts(request)]
 
 
-def _registry_mounts(request: BuildRequest) -> list[dict[str, Any]]:
-    mounts = []
+def _helper_mounts(request: BuildRequest) -> list[dict[str, Any]]:
+    mounts = [_mount("work", PLACES.work), _mount("private", PLACES.private)]
     if request.push_secret:
-        mounts.append(_mount("registry-secret", REGISTRY_SECRET, read_only=True))
+        mounts.append(_mount("registry-secret", PLACES.registry_secret, read_only=True))
     if request.ca_config_map:
-        mounts.append(_mount("ca", CA, read_only=True))
+        mounts.append(_mount("ca", PLACES.ca, read_only=True))
     return mounts
 
 
 def _volumes(request: BuildRequest) -> list[dict[str, Any]]:
+    """Return the volumes. What is named may be missing: then fetch says so at once, and no pod waits for ever."""
     size = request.workspace_size
     volumes: list[dict[str, Any]] = [
-        {"name": "tools", "emptyDir": {"sizeLimit": "128Mi"}},
+        {"name": "tools", "emptyDir": {"sizeLimit": "64Mi"}},
         {"name": "source", "emptyDir": {"sizeLimit": size}},
         {"name": "verdict", "emptyDir": {"sizeLimit": "16Mi"}},
         {"name": "layer", "emptyDir": {"sizeLimit": size}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": size}},
+        {"name": "work", "emptyDir": {"sizeLimit": size}},
+        {"name": "private", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
     ]
-    git = request.source.get("git") or {}
-    if "configMap" in request.source:
-        volumes.append({"name": "configmap", "configMap": {"name": request.source["configMap"]["name"]}})
-    if git.get("secretName"):
-        volumes.append({"name": "git-secret", "secret": {"secretName": git["secretName"], "defaultMode": 0o440}})
+    git_secret = (request.source.get("git") or {}).get("secretName")
+    config_map = (request.source.get("configMap") or {}).get("name")
+    if config_map:
+        volumes.append({"name": "configmap", "configMap": {"name": config_map, "optional": True}})
+    if git_secret:
+        volumes.append({"name": "git-secret", "secret": {"secretName": git_secret, "optional": True}})
     if request.push_secret:
-        volumes.append({"name": "registry-secret", "secret": {"secretName": request.push_secret, "defaultMode": 0o440}})
+        volumes.append({"name": "registry-secret", "secret": {"secretName": request.push_secret, "optional": True}})
     if request.ca_config_map:
-        volumes.append({"name": "ca", "configMap": {"name": request.ca_config_map}})
+        volumes.append({"name": "ca", "configMap": {"name": request.ca_config_map, "optional": True}})
     return volumes
