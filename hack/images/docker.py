@@ -16,9 +16,12 @@ from hack.cluster.trouble import Trouble
 BASE_PYTHON = "python:3.11-slim-bookworm"
 
 
-def build(reference: str, staged: Path, recipe: Path, arguments: Mapping[str, str], crane: Path) -> None:
+def build(
+    reference: str, staged: Path, recipe: Path, arguments: Mapping[str, str], crane: Path, target: str = ""
+) -> None:
     """Build the image and put it into the registry; Docker's own cache makes a second time quick."""
     options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    options += [f"--target={target}"] if target else []
     _run("docker", "build", f"--file={recipe}", f"--tag={reference}", *options, str(staged))
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         # Docker pushes to a registry without TLS only when its daemon was told so; crane does it without asking.

@@ -12,7 +12,9 @@
         build_args={"EXTRA": "1"},           # more build arguments
         include=("src", "requirements.txt"), # only these of the context; without it all of it
         extra={"crane": c.binary("crane")},  # files from elsewhere, under the name that COPY uses
+        target="build",                      # a stage of the Dockerfile; without it the last one
     )
+    images.build_image(c)                    # fetch and push of build pods: "<registry>/modelpipeline/build:dev"
 
 Built images are kept in the cache by what they were built from, so a second build takes no time and a new registry
 is filled from the cache. How a build reaches the network is in `reach`, the base image's recipe in `base`.
@@ -34,8 +36,11 @@ from hack.images import buildah, docker, reach, staging
 
 BASE_PYTHON = base_image.NAME
 
+_ROOT = Path(__file__).resolve().parents[2]
+
 # Part of every key: raise it when the way of building changes what comes out.
 _RECIPE = "1"
+_PROJECT = Path(__file__).resolve().parents[2]
 
 
 def base_python(into: cluster.Cluster) -> str:
@@ -58,24 +63,44 @@ def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
     build_args: Mapping[str, str] | None = None,
     include: tuple[str, ...] = (),
     extra: Mapping[str, Path] | None = None,
+    target: str = "",
 ) -> str:
     """Make sure that the image built from this context is in the cluster's registry and return its name there."""
     recipe = dockerfile or context / "Dockerfile"
     arguments = {**(build_args or {}), "BASE": f"{into.registry}/{base}"}
+    chosen = [f"--target={stage}"] if stage else []
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         staged = Path(folder) / "context"
         staging.stage(staged, context, include, extra or {})
         if into.tier == "kind":
             if base == BASE_PYTHON:
                 arguments["BASE"] = docker.BASE_PYTHON
-            docker.build(f"{into.registry}/{name}:{tag}", staged, recipe, arguments, into.binary("crane"))
-            return f"{into.registry}/{name}:{tag}"
+            reference = f"{into.registry}/{name}:{tag}"
+            docker.build(reference, staged, recipe, arguments, into.binary("crane"), target)
+            return reference
         if base == BASE_PYTHON:
             base_python(into)
         # The registry's address differs from cluster to cluster; what counts of the base is its digest.
         digest = _crane(into, "digest", arguments["BASE"])
-        key = staging.key(_RECIPE, recipe.read_text(), digest, json.dumps(build_args, sort_keys=True), staged)
-        return _provide(into, f"{name}:{tag}", key, lambda target: _build(staged, recipe, arguments, target))
+        key = staging.key(_RECIPE, recipe.read_text(), target, digest, json.dumps(build_args, sort_keys=True), staged)
+        return _provide(into, f"{name}:{tag}", key, lambda layout: _build(staged, recipe, arguments, layout, target))
+
+
+def build_image(into: cluster.Cluster) -> str:
+    """Make sure that the image of fetch and push is in the cluster's registry and return its name there."""
+    return build(
+        into,
+        name="modelpipeline/build",
+        tag="dev",
+        context=_ROOT,
+        include=(
+            "operator/modelpipeline/__init__.py",
+            "operator/modelpipeline/errors.py",
+            "operator/modelpipeline/step",
+        ),
+        extra={"crane": into.binary("crane")},
+        target="build",
+    )
 
 
 def _provide(into: cluster.Cluster, name: str, key: str, make: Callable[[Path], None]) -> str:
@@ -98,14 +123,15 @@ def _provide(into: cluster.Cluster, name: str, key: str, make: Callable[[Path], 
     return reference
 
 
-def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], target: Path) -> None:
+def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], layout: Path, target: str) -> None:
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         command = ["bud", "--quiet", "--layers", "--isolation=chroot", "--tls-verify=false", f"--file={recipe}"]
         command += [f"--volume={mount}:ro" for mount in reach.mounts(Path(folder))]
         command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        command += [f"--target={target}"] if target else []
         near = arguments["BASE"].partition(":")[0]
         image = buildah.run(*command, str(staged), near=near)
-    buildah.keep(image, target)
+    buildah.keep(image, layout)
 
 
 def _crane(into: cluster.Cluster, command: str, *arguments: str, required: bool = True) -> str:
