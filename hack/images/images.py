@@ -40,7 +40,6 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 # Part of every key: raise it when the way of building changes what comes out.
 _RECIPE = "1"
-_PROJECT = Path(__file__).resolve().parents[2]
 
 
 def base_python(into: cluster.Cluster) -> str:
@@ -68,7 +67,6 @@ def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
     """Make sure that the image built from this context is in the cluster's registry and return its name there."""
     recipe = dockerfile or context / "Dockerfile"
     arguments = {**(build_args or {}), "BASE": f"{into.registry}/{base}"}
-    chosen = [f"--target={stage}"] if stage else []
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         staged = Path(folder) / "context"
         staging.stage(staged, context, include, extra or {})
