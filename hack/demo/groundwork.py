@@ -100,6 +100,7 @@ def _images(cluster: Cluster) -> dict[str, str]:
     """Put the images into the cluster's registry and return each by its digest; what was built before is cached."""
     for room in ("train", "builder"):
         images.build(cluster, name=f"{PIPELINE}-{room}", tag="1", context=EXAMPLE / room)
+    images.build_image(cluster)
     return {name: _pinned(cluster, name) for name in (TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE)}
 
 
