@@ -42,20 +42,22 @@ async def process(kubeconfig: Path, namespace: str, *crash: str) -> AsyncIterato
         await started.wait()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("point", range(1, WRITES + 1))
+@pytest.mark.parametrize(
+    "crash",
+    [("--point", str(point), "--when", when) for point in range(1, WRITES + 1) for when in ("before", "after")],
+    ids=lambda crash: f"{crash[3]} write {crash[1]}",
+)
 async def test_killed_at_a_write_and_started_again_it_ends_the_same_with_one_job_and_one_claim(
     api: wire.Wire,
     api_cluster: cluster.Cluster,
     namespace: str,
     kubectl: Kubectl,
     node: kubelet.Scripted,
-    point: int,
-    when: str,
+    crash: tuple[str, ...],
 ) -> None:
     kubeconfig = operating.admitted(api_cluster, kubectl)
     await api.request("POST", operating.PIPELINES.path(namespace), make.pipeline())
-    async with process(kubeconfig, namespace, "--point", str(point), "--when", when) as doomed:
+    async with process(kubeconfig, namespace, *crash) as doomed:
         assert await doomed.wait() == -signal.SIGKILL
     async with process(kubeconfig, namespace):
         ended = await waiting.until(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from hack.cluster import cluster
 from hack.seldon import wire
+from modelpipeline.edge import operate
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.stages import actions
 from modelpipeline.stages.policy import Policy
@@ -39,6 +40,10 @@ async def label(api: wire.Wire, namespace: str, value: str) -> None:
     await api.request("PATCH", path, {"metadata": {"labels": {"touched": value}}}, content_type=wire.MERGE)
 
 
+def idle_more_than(operator: operate.Operator, passes: float) -> bool:
+    return operating.count(operator.metrics.passes, result="idle") > passes
+
+
 async def test_a_pipeline_runs_to_its_end_and_then_nothing_is_written_or_read(
     api: wire.Wire, api_cluster: cluster.Cluster, namespace: str, node: kubelet.Scripted, kubeconfig: Path
 ) -> None:
@@ -49,9 +54,7 @@ async def test_a_pipeline_runs_to_its_end_and_then_nothing_is_written_or_read(
         passes = operating.count(operator.metrics.passes, result="idle")
         for touch in range(3):
             await label(api, namespace, str(touch))
-            async with asyncio.timeout(60):
-                while operating.count(operator.metrics.passes, result="idle") <= passes + touch:
-                    await asyncio.sleep(0.01)
+            await operating.eventually(functools.partial(idle_more_than, operator, passes + touch))
     assert operating.writes(api_cluster, namespace) == [
         "patch modelpipelines/status",
         "patch modelpipelines/status",
@@ -274,9 +277,7 @@ async def test_a_plan_that_never_agrees_with_its_own_record_does_not_write_at_fu
 
     async with operating.running(kubeconfig, namespace, planner=restless) as operator:
         await apply(api, namespace)
-        async with asyncio.timeout(60):
-            while operating.count(operator.metrics.passes, result="recorded") <= 11:
-                await asyncio.sleep(0.05)
+        await operating.eventually(lambda: operating.count(operator.metrics.passes, result="recorded") > 11)
     first = [request for request in operating.requests(api_cluster, namespace) if request.verb == "patch"]
     assert len(first) <= 13
 
@@ -287,12 +288,10 @@ async def test_a_pipeline_that_is_gone_starts_nothing_though_a_stale_copy_is_sho
     created = await apply(api, namespace)
     await api.request("DELETE", operating.PIPELINES.path(namespace, "digits"))
     async with operating.running(kubeconfig, namespace) as operator:
-        await waiting_for_prime(operator)
+        await operating.eventually(lambda: operator.primed)
         operator.cache.put(kinds.PIPELINE, {**created, "status": recorded(created)})
         operator.look(namespace, "digits")
-        async with asyncio.timeout(60):
-            while not operating.count(operator.metrics.passes, result="gone"):
-                await asyncio.sleep(0.01)
+        await operating.eventually(lambda: operating.count(operator.metrics.passes, result="gone"))
     assert not [what for what in operating.writes(api_cluster, namespace) if what.startswith("create")]
 
 
@@ -301,12 +300,6 @@ def recorded(created: wire.Object) -> wire.Object:
     memory = actions.Memory(verdicts={created["metadata"]["uid"]: {"checked": None}})
     children: actions.Snapshot = {kind.name: [] for kind in kinds.CHILDREN}
     return tiny.plan(created, children, memory, datetime.datetime.now(datetime.UTC), Policy()).status
-
-
-async def waiting_for_prime(operator: Any) -> None:
-    async with asyncio.timeout(60):
-        while not operator.primed:
-            await asyncio.sleep(0.01)
 
 
 async def test_events_tell_each_transition_once(

@@ -23,7 +23,6 @@ from modelpipeline.kinds.kind import Kind, Object
 from modelpipeline.kube import client
 from tests.support import tiny
 
-
 T = TypeVar("T")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import prometheus_client
+import tenacity
 
 from hack.cluster import cluster
 from hack.seldon import wire
@@ -25,6 +26,8 @@ from tests.support import tiny
 from tests.support.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
+# Only ends a test that waits for what never comes; nothing passes or fails by it.
+_PATIENCE = 60
 USER = "modelpipeline-operator"
 PIPELINES = wire.Resource("modelpipeline.dev/v1alpha1", "modelpipelines")
 JOBS = wire.Resource("batch/v1", "jobs")
@@ -56,6 +59,20 @@ async def running(
     finally:
         operator.stop()
         await task
+
+
+async def eventually(true: Callable[[], Any]) -> None:
+    """Wait for what happens in this process and nobody tells of."""
+    retrying = tenacity.AsyncRetrying(
+        wait=tenacity.wait_fixed(0.01),
+        stop=tenacity.stop_after_delay(_PATIENCE),
+        retry=tenacity.retry_if_result(lambda found: not found),
+    )
+
+    async def ask() -> Any:
+        return true()
+
+    await retrying(ask)
 
 
 def count(metric: prometheus_client.Counter, **labels: str) -> float:

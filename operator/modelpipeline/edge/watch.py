@@ -23,6 +23,7 @@ from modelpipeline.api import names
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Kind, Object
 from modelpipeline.kube import connection as connections
+from modelpipeline.kube import transport
 
 Sink = Callable[[Kind, str | None, Object], None]
 """Takes an event in the watcher's own thread; must not block."""
@@ -39,6 +40,7 @@ class Watch:
         self._connection = connection
         self._namespaces = namespaces
         self._sink = sink
+        self._pools: list[transport.Pool] = []
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag: asyncio.Event | None = None
@@ -75,6 +77,8 @@ class Watch:
             )
         finally:
             telling.cancel()
+            for pool in self._pools:
+                await pool.close()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -95,7 +99,7 @@ class Watch:
             sink(kind, event.get("type"), event["object"])
 
     def _session(self) -> aiohttp.ClientSession:
-        """Return a session with our credentials; kopf closes it."""
+        """Return a session with our credentials; kopf closes it, and we its connections."""
         connection = self._connection
 
         async def authorize(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -113,8 +117,11 @@ class Watch:
                     await connection.reload()
             return response
 
+        pool = transport.Pool(connection.tls())
+        self._pools.append(pool)
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls()),
+            connector=pool.connector,
+            connector_owner=False,
             middlewares=(authorize,),
             proxy=connection.proxy,
             trust_env=True,

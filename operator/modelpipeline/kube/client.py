@@ -22,7 +22,7 @@ from modelpipeline import errors
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Kind, Object
 from modelpipeline.kube import connection as connections
-from modelpipeline.kube import faults
+from modelpipeline.kube import faults, transport
 
 FIELD_MANAGER = "modelpipeline-operator"
 CHUNK = 250
@@ -97,17 +97,18 @@ class Client:
     ) -> None:
         self._connection = connection
         self._observe = observe
-        self._client = self._fresh()
         self._renewal = asyncio.Lock()
+        self._open()
 
-    def _fresh(self) -> Any:
-        client = aio_client.ApiClient(self._connection.configuration)
-        client.user_agent = f"modelpipeline-operator/{modelpipeline.__version__}"
-        return client
+    def _open(self) -> None:
+        self._client: Any = aio_client.ApiClient(self._connection.configuration)
+        self._client.user_agent = f"modelpipeline-operator/{modelpipeline.__version__}"
+        self._pool = transport.Pool(self._connection.tls())
+        self._client.configuration.client_session_kwargs = {"connector": self._pool.connector}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.close()
+        await _close(self._client, self._pool)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """Return one object."""
@@ -207,8 +208,9 @@ class Client:
                 await self._connection.reload()
             except errors.Stalled:
                 return  # The file is being replaced: the old credentials stay until it can be read.
-            self._client = self._fresh()
-        await refused.close()
+            pool = self._pool
+            self._open()
+        await _close(refused, pool)
 
     async def _once(self, request: faults.Request, call: _Call, read: Any) -> Any:
         started, code = time.perf_counter(), 0
@@ -234,6 +236,11 @@ class Client:
 
 _MANAGED = {"fieldManager": FIELD_MANAGER}
 _STRICT = {**_MANAGED, "fieldValidation": "Strict"}
+
+
+async def _close(client: Any, pool: transport.Pool) -> None:
+    await client.close()
+    await pool.close()
 
 
 async def _object(response: aiohttp.ClientResponse) -> Object:

@@ -34,7 +34,7 @@ class Planner(Protocol):
     """The pure core: everything that is there, in; what should be done, out."""
 
     def __call__(
-        self, pipeline: Object, children: Snapshot, memory: Memory, now: datetime.datetime, policy: Policy
+        self, pipeline: Object, children: Snapshot, memory: Memory, now: datetime.datetime, policy: Policy, /
     ) -> Plan:
         """Return the plan."""
 

@@ -69,7 +69,7 @@ REFUSALS = [
             causes=[
                 {"message": "Required value", "field": "spec.template.spec.containers[0].env[0].name"},
                 cause("spec.resources", 'Invalid value: "2": must be less than or equal to cpu limit of 1'),
-                cause("spec.policy", 'Unsupported value: "S": supported values: "Always", "Never"'),
+                cause("spec.policy", 'Unsupported value: "S": supported values: "A", "N"'),
                 cause(
                     "<nil>",
                     "Invalid value: null: some validation rules were not checked because the object was "
@@ -79,7 +79,7 @@ REFUSALS = [
         ),
         "Stalled InvalidSpec",
         "Job digits-train is refused: spec.template.spec.containers[0].env[0].name: Required value; "
-        'spec.resources: must be less than or equal to cpu limit of 1; spec.policy: supported values: "Always", "Never"',
+        'spec.resources: must be less than or equal to cpu limit of 1; spec.policy: supported values: "A", "N"',
         id="each cause is told with its field, and the note that something was not checked is left out",
     ),
     pytest.param(
@@ -180,7 +180,8 @@ REFUSALS = [
         403,
         status(
             403,
-            'pods "p" is forbidden: error looking up service account models/builder: serviceaccount "builder" not found',
+            'pods "p" is forbidden: error looking up service account models/builder: serviceaccount "builder" '
+            "not found",
         ),
         "Retryable ServiceAccountMissing",
         "service account builder is not there in namespace models; it is tried again, see: kubectl get serviceaccount "
@@ -209,7 +210,8 @@ REFUSALS = [
         ),
         "Retryable Forbidden",
         'may not create pods in namespace models: grant verb create on pods (API group "") to '
-        "system:serviceaccount:ops:mp, then: kubectl auth can-i create pods --as system:serviceaccount:ops:mp -n models",
+        "system:serviceaccount:ops:mp, then: kubectl auth can-i create pods --as system:serviceaccount:ops:mp "
+        "-n models",
         id="a missing right names verb, resource, group and who needs it",
     ),
     pytest.param(
@@ -239,8 +241,8 @@ REFUSALS = [
         500,
         status(
             500,
-            'Internal error occurred: failed calling webhook "v1.mseldondeployment.kb.io": failed to call webhook: Post '
-            '"https://10.1.2.3:443/x?timeout=1s": dial tcp 10.1.2.3:443: connect: connection refused',
+            'Internal error occurred: failed calling webhook "v1.mseldondeployment.kb.io": failed to call webhook: '
+            'Post "https://10.1.2.3:443/x?timeout=1s": dial tcp 10.1.2.3:443: connect: connection refused',
         ),
         "Retryable WebhookUnavailable",
         "webhook v1.mseldondeployment.kb.io does not answer, so SeldonDeployment digits cannot be written; it is tried "
