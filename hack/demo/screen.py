@@ -40,7 +40,7 @@ class Screen:
     def block(self, lines: Sequence[str], style: str = "") -> None:
         """Print lines as they are, a little indented."""
         for line in lines:
-            self.say(f"  {line}", style)
+            self.say(f"  {line}".rstrip(), style)
 
     def step(self, text: str, seconds: float) -> None:
         """Print a step of the set-up that is done."""

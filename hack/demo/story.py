@@ -134,7 +134,8 @@ def _insist_on_success(pipeline: view.Pipeline) -> None:
 
 
 def _times(ground: groundwork.Ground, pipeline: view.Pipeline, waited: float) -> str:
-    parts = [("set-up", ground.seconds), *view.phases(pipeline), ("from apply to Ready", waited)]
+    worked = view.phases(pipeline) if waited >= AT_ONCE else []
+    parts = [("set-up", ground.seconds), *worked, ("from apply to Ready", waited)]
     return ", ".join(f"{name} {view.duration(seconds)}" for name, seconds in parts)
 
 

@@ -16,7 +16,9 @@ _FIRST = ("StorageReady", "Trained", "GatePassed", "ImageBuilt", "Deployed")
 _LAST = ("Available", "Finished", "Ready")
 _HIDDEN = ("Reconciling",)
 
-PHASES = {"train": "train", "build": "build", "deploy": "deploy"}
+# Names of steps (up to the first "-") whose time is told; deploying is told by other fields.
+PHASES = {"train": "train", "build": "build"}
+_ORDER = ("train", "build", "deploy")
 
 
 class Outcome(enum.Enum):
@@ -83,13 +85,17 @@ def run_id(pipeline: Pipeline) -> str:
 
 
 def phases(pipeline: Pipeline) -> list[tuple[str, float]]:
-    """Return how many seconds each step took that did something, by the API server's clock."""
+    """Return how many seconds each step of the run took that did something, by the API server's clock."""
+    status = _status(pipeline)
     took: list[tuple[str, float]] = []
-    for step in _status(pipeline).get("steps") or []:
+    for step in status.get("steps") or []:
         name = PHASES.get(step["name"].split("-")[0])
         if name and step.get("state") == "Succeeded" and step.get("startedAt") and step.get("finishedAt"):
-            took.append((name, (_time(step["finishedAt"]) - _time(step["startedAt"])).total_seconds()))
-    return took
+            took.append((name, _seconds(step["startedAt"], step["finishedAt"])))
+    applied, since = (status.get("deploy") or {}).get("appliedAt"), (status.get("serving") or {}).get("since")
+    if applied and since:
+        took.append(("deploy", _seconds(applied, since)))
+    return sorted(took, key=lambda phase: _ORDER.index(phase[0]))
 
 
 def duration(seconds: float) -> str:
@@ -119,5 +125,5 @@ def _status(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.get("status") or {}
 
 
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text)
+def _seconds(start: str, end: str) -> float:
+    return (datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(start)).total_seconds()
