@@ -146,7 +146,8 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
     for title, arguments in (
         ("Conditions", ("get", "mpl", groundwork.PIPELINE, "-o", f"jsonpath={_CONDITIONS}")),
         ("Pods", ("get", "pods")),
-        ("Events", ("get", "events", "--sort-by=.lastTimestamp", "-o", f"custom-columns={_EVENT_COLUMNS}")),
+        ("Events of the pipeline", (*_EVENTS, "--field-selector=involvedObject.kind=ModelPipeline")),
+        ("Warnings", (*_EVENTS, "--field-selector=type!=Normal")),
     ):
         show.title(title)
         show.block(_quietly(ground.cluster, *arguments)[-EVENTS:])
@@ -158,7 +159,8 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
 
 
 _CONDITIONS = '{range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\\n"}{end}'
-_EVENT_COLUMNS = "OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message"
+_COLUMNS = "custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message"
+_EVENTS = ("get", "events", "--sort-by=.lastTimestamp", "-o", _COLUMNS)
 
 
 def _quietly(cluster: Cluster, *arguments: str) -> list[str]:
