@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from modelpipeline.api import names
 from modelpipeline.api.status import ModelRef, Run, RunState, StepState
+from modelpipeline.kinds import job as jobs
 from modelpipeline.kinds import kind
 from modelpipeline.stages import keys, mount
 from modelpipeline.stages.actions import Action, Delete
@@ -60,21 +61,27 @@ def leftovers(scope: Scope, run: str) -> tuple[Action, ...]:
     """Return the deletion of every child of another run that may still do something.
 
     A late success of theirs is never deployed; the new run's training waits until their pods are gone, so that the
-    volume never has two writers.
+    volume never has two writers. A Job whose container ended with 0 does nothing more, though it is not Complete for
+    another moment: it is left, with its log.
     """
-    jobs = [
+    trainings = [
         Delete(kind.JOB, job.name, job.uid)
         for job in scope.jobs.values()
         if job.controller == scope.uid
         and job.labels.get(names.RUN) != run
-        and not (job.complete or job.failed or job.deleting)
+        and not (job.complete or job.failed or job.deleting or _succeeded(scope, job))
     ]
     pods = [
         Delete(kind.POD, pod.name, pod.uid)
         for pod in scope.pods
         if pod.owner_uid == scope.uid and pod.labels.get(names.RUN) != run and pod.live and not pod.deleting
     ]
-    return (*jobs, *pods)
+    return (*trainings, *pods)
+
+
+def _succeeded(scope: Scope, job: jobs.Job) -> bool:
+    containers = (pod.container(jobs.CONTAINER) for pod in scope.pods_of(job.uid))
+    return any(container is not None and container.exit_code == 0 for container in containers)
 
 
 def lingering(scope: Scope, run: str) -> str:
