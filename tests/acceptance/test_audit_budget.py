@@ -1,4 +1,4 @@
-"""What a pipeline costs the API server, by the API server's own account: few writes, no conflict, silence at the end."""
+"""What a pipeline costs the API server, by its own account: few writes, no conflict, silence at the end."""
 
 from __future__ import annotations
 

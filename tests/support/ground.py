@@ -6,6 +6,7 @@ the process (`process`), the pods (`kubelet`).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,16 +46,11 @@ class Ground:
         return audit.Log(self.cluster.audit_log, process.USER, self.namespace)
 
     async def apply(self, pipeline: Object) -> Object:
-        """Create a pipeline, or give the one of its name this spec; unknown fields are refused."""
+        """Create a pipeline, or give the one of its name this spec, as `kubectl apply --server-side` does."""
         name = pipeline["metadata"]["name"]
-        strict = {"fieldValidation": "Strict"}
-        path = PIPELINES.path(self.namespace)
-        found = await self.api.get(PIPELINES, self.namespace, name)
-        if not found:
-            return await self.api.request("POST", path, pipeline, strict)
-        metadata = {"name": name, "resourceVersion": found["metadata"]["resourceVersion"]}
-        body = {**pipeline, "metadata": {**pipeline["metadata"], **metadata}}
-        return await self.api.request("PUT", PIPELINES.path(self.namespace, name), body, strict)
+        query = {"fieldValidation": "Strict", "fieldManager": "test", "force": "true"}
+        path = PIPELINES.path(self.namespace, name)
+        return await self.api.request("PATCH", path, pipeline, query=query, content_type=wire.APPLY)
 
     async def until(self, name: str, true: Callable[[Object], Any]) -> Object:
         """Wait for a pipeline to be what the test waits for; when it never is, tell everything that is known."""
@@ -78,6 +74,15 @@ class Ground:
     async def says(self, name: str, type_: str, reason: str) -> Object:
         """Wait until a condition of the pipeline's generation has this reason, and give the pipeline."""
         return await self.until(name, lambda p: observed(p) and condition(p, type_)["reason"] == reason)
+
+    async def looked(self) -> None:
+        """Wait until the operator has looked at a pipeline and found nothing to do."""
+
+        async def idle() -> bool:
+            passes = await asyncio.to_thread(lambda: self.operator.passes)
+            return passes.get("idle", 0) > 0
+
+        await waiting.until_true(idle)
 
     async def one(self, resource: wire.Resource, step: str = "", *, name: str = "") -> Object:
         """Return the only child of a kind, or of a kind and step."""

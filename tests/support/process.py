@@ -5,8 +5,10 @@ Here: start, end, what it said. Elsewhere: a process that kills itself at a chos
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
@@ -29,6 +31,7 @@ class Operator:
         where = ("run", f"--kubeconfig={kubeconfig}", f"--namespaces={','.join(namespaces)}")
         self.command = [sys.executable, "-m", *module, *where, *flags]
         self._log = log
+        self._from = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._out: IO[bytes] | None = None
 
@@ -42,6 +45,7 @@ class Operator:
     def start(self) -> None:
         """Start the process; what an earlier one logged stays."""
         self._out = self._log.open("ab")
+        self._from = len(self.log)
         self._process = subprocess.Popen(self.command, cwd=clusters.ROOT, stdout=self._out, stderr=self._out)
 
     def stop(self) -> None:
@@ -74,3 +78,18 @@ class Operator:
     def log(self) -> str:
         """Return everything that was logged so far."""
         return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def passes(self) -> dict[str, int]:
+        """Return how many looks at pipelines this process made, by their result; empty while it cannot say."""
+        entries = [json.loads(line) for line in self.log[self._from :].splitlines() if line.startswith("{")]
+        port = next((entry["port"] for entry in entries if entry["event"] == "listening"), None)
+        if not port:
+            return {}
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                told = answer.read().decode()
+        except OSError:
+            return {}
+        counts = (line for line in told.splitlines() if line.startswith("modelpipeline_operator_passes_total{"))
+        return {line.split('"')[1]: int(float(line.rpartition(" ")[2])) for line in counts}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import tenacity
@@ -37,6 +37,19 @@ async def until(
         return await retrying(read)
     except tenacity.RetryError as nothing:
         raise AssertionError(f"{resource.plural} {namespace}/{name} never became it; last seen: {last}") from nothing
+
+
+async def until_true(true: Callable[[], Awaitable[Any]]) -> None:
+    """Ask again and again until the answer is yes."""
+    retrying = tenacity.AsyncRetrying(
+        wait=tenacity.wait_fixed(0.05),
+        stop=tenacity.stop_after_delay(_PATIENCE),
+        retry=tenacity.retry_if_result(lambda answer: not answer),
+    )
+    try:
+        await retrying(true)
+    except tenacity.RetryError as nothing:
+        raise AssertionError("what the test waits for never came") from nothing
 
 
 class History:
