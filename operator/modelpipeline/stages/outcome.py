@@ -101,7 +101,8 @@ def failed(step: str, reason: str, message: str, **more: object) -> Outcome:
 
 def recorded(step: Step) -> Outcome:
     """Return the outcome of a step that ended and was recorded: it is never judged again."""
-    verdict = "True" if step.state in _DONE else "False"
+    # What was skipped has no say: a stage that did not happen is neither True nor False.
+    verdict = "" if step.state is StepState.SKIPPED else "True" if step.state in _DONE else "False"
     return Outcome(
         step=step.name,
         state=step.state,
