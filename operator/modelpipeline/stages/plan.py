@@ -80,7 +80,7 @@ def _decide(seen: Scope, turn: Turn) -> Plan:
     stages = replace(stages, run=_conclude(seen, stages))
     wanted = _status(seen, turn, stages)
     leftovers = run.leftovers(seen, stages.run.id)
-    actions = (*leftovers, *_allowed(stages))
+    actions = (*leftovers, *_allowed(stages), *run.outdated(seen, stages.run.number))
     record = statuses.urgent(seen.stored, wanted) and not _acts_first(seen, stages, actions)
     changed = statuses.changed(seen.stored.conditions or (), wanted.conditions or ())
     events = tuple(event for stage in stages.all for event in stage.events)

@@ -17,6 +17,8 @@ from modelpipeline.stages.actions import Action, Delete
 from modelpipeline.stages.scope import Scope, stamp
 
 TRAIN = "train"
+KEPT_RUNS = 10
+"""How many runs keep their Jobs and build pods, for their logs (api.md, history.runs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,26 @@ def leftovers(scope: Scope, run: str) -> tuple[Action, ...]:
 def _succeeded(scope: Scope, job: jobs.Job) -> bool:
     containers = (pod.container(jobs.CONTAINER) for pod in scope.pods_of(job.uid))
     return any(container is not None and container.exit_code == 0 for container in containers)
+
+
+def outdated(scope: Scope, number: int) -> tuple[Action, ...]:
+    """Return the deletion of what ended runs long past have left: their results are in no status any more."""
+    jobs = [
+        Delete(kind.JOB, found.name, found.uid)
+        for found in scope.jobs.values()
+        if found.controller == scope.uid
+        and (found.complete or found.failed)
+        and not found.deleting
+        and _number_of(found.labels.get(names.RUN, "")) <= number - KEPT_RUNS
+    ]
+    pods = [
+        Delete(kind.POD, pod.name, pod.uid)
+        for pod in scope.pods
+        if pod.owner_uid == scope.uid
+        and not (pod.live or pod.deleting)
+        and _number_of(pod.labels.get(names.RUN, "")) <= number - KEPT_RUNS
+    ]
+    return (*jobs, *pods)
 
 
 def lingering(scope: Scope, run: str) -> str:
