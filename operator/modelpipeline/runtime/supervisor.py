@@ -104,32 +104,32 @@ class Supervisor:
         self.primed.set()
         self._watcher = self._build()
         try:
-            await asyncio.shield(asyncio.wrap_future(self._in_thread(self._watcher)))
+            return await asyncio.shield(asyncio.wrap_future(self._in_thread(self._watcher)))
         except asyncio.CancelledError:
             self._watcher.stop()
             raise
-        except Exception as error:  # noqa: BLE001 - whatever ends the watches, they are started again
-            _log.warning("watcher failed", error=_short(error))
-            return type(error).__name__
         finally:
             self._watcher = None
-        return "Ended"
 
-    def _in_thread(self, watcher: Watcher) -> concurrent.futures.Future[None]:
-        """Run a watcher in a thread of its own; a daemon, so that one that hangs cannot keep the process."""
+    def _in_thread(self, watcher: Watcher) -> concurrent.futures.Future[str]:
+        """Run a watcher in a thread of its own; a daemon, so that one that hangs cannot keep the process.
+
+        The result is what ended it. As an exception it would be taken for our own: a cancellation, an exit.
+        """
         loop = asyncio.get_running_loop()
-        ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        ended: concurrent.futures.Future[str] = concurrent.futures.Future()
 
         def ready() -> None:
             loop.call_soon_threadsafe(self.watching.set)
 
         def body() -> None:
+            reason = "Ended"
             try:
                 watcher.run(ready)
-            except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
-                ended.set_exception(error)
-            else:
-                ended.set_result(None)
+            except BaseException as error:  # noqa: BLE001 - whatever ends the watches, they are started again
+                reason = type(error).__name__
+                _log.warning("watcher failed", error=_short(error))
+            ended.set_result(reason)
 
         threading.Thread(target=body, name="watcher", daemon=True).start()
         return ended

@@ -157,6 +157,8 @@ class Worker:
             self._queue.add(key)
             return Result.STALE
         self._cache.put(kinds.PIPELINE, written)
+        # What a log said is in the status now; it may be a mebibyte.
+        entry.memory.logs.clear()
         for event in plan.events:
             self._poster.post(written, event)
         known = {"namespace": key[0], "name": key[1], "generation": _generation(pipeline)}
@@ -196,7 +198,7 @@ class Worker:
         doing = type(action).__name__.lower()
         if fault is None:
             entry.last = action
-            if not isinstance(action, actions.DryRun | actions.ReadLog):
+            if not isinstance(action, actions.DryRun):
                 entry.succeeded(subject)
             _log.info("done", namespace=key[0], name=key[1], action=doing, subject=subject)
             return

@@ -147,16 +147,14 @@ class Writer:
         return fault_of(_conflict_error(kind, key, name))
 
     async def _read_log(self, key: Key, action: actions.ReadLog, entry: memories.Entry) -> None:
+        """Read a log; only what can never be read is remembered as a fault, because a run fails by it."""
         try:
-            text = await self._api.logs(key[0], action.pod, action.container)
-        except errors.OperatorError as error:
-            fault = fault_of(error)
-            if isinstance(error, faults.NotFound | faults.MissingCRD):
-                fault = Fault(reasons.RESULT_LOST, f"pod {action.pod} is gone, and its log with it", final=True)
-            entry.memory.logs[action.pod_uid] = fault
-            entry.failed(subject(action), fault, self._clock)
-            return
-        entry.memory.logs[action.pod_uid] = text
+            entry.memory.logs[action.pod_uid] = await self._api.logs(key[0], action.pod, action.container)
+        except faults.NotFound:
+            gone = f"pod {action.pod} is gone, and its log with it"
+            entry.memory.logs[action.pod_uid] = Fault(reasons.RESULT_LOST, gone, final=True)
+        except errors.Stalled as error:
+            entry.memory.logs[action.pod_uid] = fault_of(error)
 
 
 def _conflict_error(kind: Kind, key: Key, name: str) -> errors.Stalled:
