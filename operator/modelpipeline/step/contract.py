@@ -60,7 +60,8 @@ def _scripts(image: str, labels: Mapping[str, str]) -> tuple[str, ...]:
         raise errors.Stalled(
             reasons.NOT_A_BUILDER,
             f"builderImage {image} keeps its scripts at {url[:100]!r}; only a path in the image, "
-            "such as image:///usr/libexec/s2i, can be run: add .s2i/bin/assemble and .s2i/bin/run to the source, or use another builder",
+            "such as image:///usr/libexec/s2i, can be run: "
+            "add .s2i/bin/assemble and .s2i/bin/run to the source, or use another builder",
         )
     return (path.rstrip("/"),)
 
@@ -128,8 +129,8 @@ def check_assemble_user(image: str, contract: Contract, asked: int | None) -> No
     if not number.isdigit():
         raise errors.Stalled(
             reasons.ASSEMBLE_USER_NEEDED,
-            f"builder {image} assembles as user {wanted!r}, a name that Kubernetes cannot check: add assembleUser: with "
-            "its number to this build, for example assembleUser: 1001",
+            f"builder {image} assembles as user {wanted!r}, a name that Kubernetes cannot check: "
+            "add assembleUser: with its number to this build, for example assembleUser: 1001",
         )
     if contract.assemble_user and wanted != (contract.user or "0"):
         why = f"assembles as user {wanted}, not as its own ({contract.user or 'root'}), and that is said aloud here"

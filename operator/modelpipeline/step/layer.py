@@ -162,6 +162,7 @@ class _Rewriter:
         for name in sorted(set(names(folder, "deleted"))):
             if name in self._kinds or name in above:
                 refuse(f"{name[:80]!r} is said to be both there and deleted")
+            _check_plain(name)
             head, slash, last = name.rpartition("/")
             info = self._new(f"{head}{slash}.wh.{last}", tarfile.REGTYPE, whiteout=True)
             info.mode = 0
@@ -174,10 +175,9 @@ class _Rewriter:
         for parent in _parents(name):
             if self._kinds.get(parent, tarfile.DIRTYPE) != tarfile.DIRTYPE:
                 refuse(f"{name[:80]!r} lies below {parent[:80]!r}, which is no directory")
-        if not whiteout and any(part.startswith(".wh.") for part in name.split("/")):
-            refuse(f"{name[:80]!r} begins with '.wh.', which means a deleted file in an image: rename it")
         self._take(512)
         if not whiteout:
+            _check_plain(name)
             self._kinds[name] = kind
         info = tarfile.TarInfo(name)
         info.type = kind
@@ -230,6 +230,11 @@ def clean(name: str) -> str:
     if name.startswith("/") or len(name) > NAME_LIMIT or "\0" in name or any(part in {"", ".", ".."} for part in parts):
         refuse(f"{name[:80]!r} is no name inside the image")
     return "/".join(parts)
+
+
+def _check_plain(name: str) -> None:
+    if any(part.startswith(".wh.") for part in name.split("/")):
+        refuse(f"{name[:80]!r} begins with '.wh.', which means a deleted file in an image: rename it")
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -79,9 +79,10 @@ def read(root: Path, path: str) -> bytes | None:
             descriptor = os.open(name, _FILE, dir_fd=folder)
         except OSError:
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return None
             content = file.read(SMALL_FILE + 1)
     if len(content) > SMALL_FILE:
         raise errors.Stalled(reasons.SOURCE_INVALID, f"{path} in the source is larger than {SMALL_FILE} bytes")
