@@ -40,9 +40,9 @@ def install(run: Kubectl) -> None:
     """Install our CRD and the stand-in for Seldon's, and wait until the API server serves them."""
     for path in (ROOT / "crds", ROOT / "hack" / "seldon" / "crd.yaml"):
         run("apply", "--server-side", "--force-conflicts", "-f", str(path))
-    # Not --for=condition: that is an error while a CRD of a moment ago has no conditions at all.
-    established = '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
-    run("wait", established, "--timeout=60s", "crd", "--all")
+    # A CRD of a moment ago has no conditions at all, and to ask for one of none is an error.
+    for what in ("jsonpath={.status.conditions}", "condition=Established"):
+        run("wait", f"--for={what}", "--timeout=60s", "crd", "--all")
 
 
 @contextlib.contextmanager
