@@ -63,9 +63,10 @@ def question(options: groundwork.Options, choice: Choice, show: screen.Screen) -
 def down(options: groundwork.Options, show: screen.Screen) -> int:
     """End everything that the demo started and remove what it wrote."""
     state = groundwork.state_of(options.name)
-    ended = processes.end_all(state)
-    gone = clusters.down(options.name)
-    existed = groundwork.forget(state)
+    with show.working("ending the operator, the cluster and what belongs to them"):
+        ended = processes.end_all(state)
+        gone = clusters.down(options.name)
+        existed = groundwork.forget(state)
     what = [*ended, *(["cluster"] if gone else [])]
     show.say(f"ended: {', '.join(what)}" if what else "nothing was running" if not existed else "removed")
     return 0
