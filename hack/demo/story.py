@@ -47,7 +47,7 @@ def up(options: groundwork.Options, choice: Choice, show: screen.Screen) -> int:
         _explain(ground, error, show)
         return 1
     show.title("Time")
-    show.block([_times(ground, pipeline, waited)])
+    show.block([times(ground, pipeline, waited)])
     _next(ground, options, pipeline, show)
     return 0 if right else 1
 
@@ -96,7 +96,7 @@ async def _ask(ground: groundwork.Ground, pipeline: view.Pipeline, choice: Choic
     held_out = digits.load(groundwork.EXAMPLE / "held-out.json")
     digit = held_out.pick(choice.digit)
     status = pipeline["status"]
-    _insist_on_honesty(status, held_out)
+    insist_on_honesty(status, held_out)
     where = ask.address((status.get("serving") or {}).get("url") or "")
     show.title(f"A digit that training never saw (number {choice.digit} of {len(held_out.digits)} held out)")
     async with wire.Wire(ground.cluster.kubeconfig) as api:
@@ -118,8 +118,8 @@ async def _ask(ground: groundwork.Ground, pipeline: view.Pipeline, choice: Choic
     return right
 
 
-def _insist_on_honesty(status: view.Pipeline, held_out: digits.HeldOut) -> None:
-    """Training reports which digits it set aside; asking about any others would prove nothing."""
+def insist_on_honesty(status: view.Pipeline, held_out: digits.HeldOut) -> None:
+    """Raise unless training set these digits aside: asking about any others would prove nothing."""
     reported = ((status.get("run") or {}).get("outputs") or {}).get("heldOut")
     if reported not in {None, held_out.fingerprint}:
         raise faults.DemoError(
@@ -134,7 +134,8 @@ def _insist_on_success(pipeline: view.Pipeline) -> None:
         raise faults.DemoError(f"{stalled.reason}: {stalled.message}")
 
 
-def _times(ground: groundwork.Ground, pipeline: view.Pipeline, waited: float) -> str:
+def times(ground: groundwork.Ground, pipeline: view.Pipeline, waited: float) -> str:
+    """Tell how long each phase took; steps of an earlier run took no time in this one."""
     worked = view.phases(pipeline) if waited >= AT_ONCE else []
     parts = [("set-up", ground.seconds), *worked, ("from apply to Ready", waited)]
     return ", ".join(f"{name} {view.duration(seconds)}" for name, seconds in parts)

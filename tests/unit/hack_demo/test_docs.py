@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from modelpipeline.api import spec as specs
 from modelpipeline.api import v1alpha1
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -25,7 +26,7 @@ SHOWN = [(page.name, text) for page in PAGES for text in blocks(page)]
 def test_a_pipeline_in_a_document_is_one(text: str) -> None:
     pipeline = yaml.safe_load(text)
     assert pipeline["apiVersion"] == v1alpha1.API_VERSION
-    spec = v1alpha1.Spec.model_validate(pipeline["spec"], extra="forbid")
+    spec = specs.Spec.model_validate(pipeline["spec"], extra="forbid")
     assert spec.model_dump(by_alias=True, exclude_none=True, mode="json") == pipeline["spec"]
 
 
