@@ -93,7 +93,10 @@ def test_time_is_told_for_steps_that_did_something() -> None:
         {"name": "deploy", "state": "Running", "startedAt": "2026-11-21T12:01:10Z"},
     ]
     assert view.phases(pipeline(steps=steps)) == [("build", 66.0)]
-    served = {"deploy": {"appliedAt": "2026-11-21T12:01:10Z"}, "serving": {"since": "2026-11-21T12:01:18Z"}}
+    served: dict[str, Any] = {
+        "deploy": {"appliedAt": "2026-11-21T12:01:10Z"},
+        "serving": {"since": "2026-11-21T12:01:18Z"},
+    }
     assert view.phases(pipeline(steps=steps, **served)) == [("build", 66.0), ("deploy", 8.0)]
     assert view.duration(66.0) == "1 min 06 s"
     assert view.duration(5.4) == "5 s"
