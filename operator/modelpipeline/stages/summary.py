@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from modelpipeline.api import conditions, reasons
-from modelpipeline.api.status import Condition, Run, RunState, Serving, StepState
+from modelpipeline.api.status import Condition, ConditionStatus, Run, RunState, Serving, StepState
 from modelpipeline.stages import build, deploy, gate, storage, train
 from modelpipeline.stages.actions import Event
 from modelpipeline.stages.outcome import Outcome
@@ -69,10 +69,17 @@ def events(changed: Sequence[Condition], *, stalled: bool) -> tuple[Event, ...]:
     if not told:
         return ()
     first = next((c for c in told if c.type == conditions.READY), told[0])
-    rest = [c for c in told if c is not first and c.message != first.message]
+    # What a reader of the story wants beside the headline: what ended or broke, not what has just begun to wait.
+    rest = [c for c in told if c is not first and c.message != first.message and _told_beside(c)]
     words = "; ".join([first.message, *(f"{c.type}: {c.message}" for c in rest)])
     odd = stalled or first.reason in _ODD
     return (Event("Warning" if odd else "Normal", first.reason, words[:EVENT_LIMIT]),)
+
+
+def _told_beside(condition: Condition) -> bool:
+    if condition.type == conditions.STORAGE_READY:
+        return condition.status == ConditionStatus.FALSE
+    return True
 
 
 def _ready(
