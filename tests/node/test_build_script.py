@@ -157,10 +157,10 @@ def deleted(builder: Builder) -> set[str]:
 
 def test_the_users_variables_reach_assemble_and_nothing_else(builder: Builder) -> None:
     """Names that mean something to a shell must neither steer the script nor be lost, and values are only values."""
-    words = "'MODEL_NAME=it'\"'\"'s $(id) `id` \\x' layer=/etc bb=/bin/false PATH=/bin IFS=x UID=7 'mark=a b'"
+    words = "'MODEL_NAME=it'\"'\"'s $(id) `id` \\x' layer=/etc bb=/bin/false PATH=/bin TAR_OPTIONS=x UID=7 'mark=a b'"
     said = builder.assemble(script='env; touch /opt/done; printf "%s" "$MODEL_NAME" >/opt/name', words=words)
     assert (builder.root / "opt/name").read_text() == "it's $(id) `id` \\x"
-    assert {"layer=/etc", "bb=/bin/false", "IFS=x", "UID=7", "mark=a b"} <= set(said.splitlines())
+    assert {"layer=/etc", "bb=/bin/false", "TAR_OPTIONS=x", "UID=7", "mark=a b"} <= set(said.splitlines())
     assert {"opt/done", "opt/name"} <= changed(builder)
 
 

@@ -94,6 +94,8 @@ unreadable() {
 }
 
 list before
+# busybox takes an empty list of patterns for one that matches everything.
+echo "$mark" >>"$layer/before.errors"
 say "$names files listed; running $assemble"
 
 # ctime tells what changed (cp -a keeps mtimes). It must have moved on before assemble starts: by some clock ticks, or by
@@ -166,7 +168,7 @@ $0 == "" { next }
 part == "before" { was[name] = of[1]; next }
 {
 	now[name] = type
-	if (was[name] == of[1] || name == "/" || type == "c" || foreign(name)) next
+	if ((name in was && was[name] == of[1]) || name == "/" || type == "c" || foreign(name)) next
 	if (type != "4" && of[2] > 1) {
 		if (of[3] in first) {
 			printf "%s%c%s%c", substr(name, 2), 0, first[of[3]], 0 > (layer "/links")
@@ -179,9 +181,10 @@ part == "before" { was[name] = of[1]; next }
 }
 END {
 	for (name in was) {
-		if (was[name] == "" || name in now) continue
+		if (name in now) continue
 		up = parent(name)
-		if ((up == "" || now[up] == "4") && !foreign(name)) {
+		# Asked with `in` first: awk makes what it is asked for.
+		if ((up == "" || (up in now && now[up] == "4")) && !foreign(name)) {
 			printf "%s%c", substr(name, 2), 0 > (layer "/deleted")
 			gone++
 		}

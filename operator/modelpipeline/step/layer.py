@@ -110,9 +110,11 @@ class _Rewriter:
         self._out = out
         self._left = limit
         self._kinds: dict[str, bytes] = {}
+        self._targets: dict[str, tarfile.TarInfo | None] = {}
         self._deleted = 0
 
     def all(self, folder: Path, raw: IO[bytes]) -> Written:
+        self._targets = dict.fromkeys(target for _, target in _pairs(folder))
         expected = names(folder, "changed")
         for member, content in _members(raw):
             name = clean(member.name)
@@ -143,17 +145,20 @@ class _Rewriter:
         info.pax_headers = {key: value for key, value in member.pax_headers.items() if key.startswith(_KEPT_ATTRIBUTES)}
         if info.uid < 0 or info.gid < 0 or "\0" in info.linkname or len(info.linkname) > NAME_LIMIT:
             refuse(f"{name[:80]!r} has an impossible owner or link")
+        if name in self._targets and kind != tarfile.DIRTYPE:
+            self._targets[name] = info
         self._take(info.size)
         self._out.addfile(info, content if info.size else None)
 
     def _links(self, folder: Path) -> None:
-        pairs = names(folder, "links")
-        for name in pairs:
-            target = next(pairs, "")
-            if self._kinds.get(target) not in {tarfile.REGTYPE, tarfile.SYMTYPE}:
+        for name, target in _pairs(folder):
+            file = self._targets.get(target)
+            if file is None:
                 refuse(f"{name[:80]!r} is a hard link to {target[:80]!r}, which is no file of this layer")
             info = self._new(name, tarfile.LNKTYPE)
             info.linkname = target
+            # Container runtimes set mode, owner and time of a link too: on the one file that it is.
+            info.mode, info.uid, info.gid, info.mtime = file.mode, file.uid, file.gid, file.mtime
             self._out.addfile(info)
 
     def _whiteouts(self, folder: Path) -> None:
@@ -208,6 +213,13 @@ def _members(raw: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None
         raise errors.Stalled(
             reasons.LAYER_REFUSED, f"what assemble left is not put into an image: its archive is damaged ({error})"
         ) from error
+
+
+def _pairs(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and target of each hard link."""
+    listed = names(folder, "links")
+    for name in listed:
+        yield name, next(listed, "")
 
 
 def names(folder: Path, which: str) -> Iterator[str]:

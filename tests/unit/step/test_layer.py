@@ -92,6 +92,13 @@ def test_what_belongs_into_an_image_comes_through_unchanged(left: Left) -> None:
     assert (found["app/second"].type, found["app/second"].linkname) == (tarfile.LNKTYPE, "app/link")
 
 
+def test_a_hard_link_has_the_mode_and_owner_of_its_file(left: Left) -> None:
+    """Runtimes set them through each name: another mode here would change the file."""
+    left.add("./a", content=b"x", mode=0o4755, uid=8888, gid=7, mtime=1000).links = ["b", "a"]
+    second = rewrite(left.write())["b"]
+    assert (second.mode, second.uid, second.gid, second.mtime) == (0o4755, 8888, 7, 1000)
+
+
 def test_equal_layers_are_equal_bytes(left: Left, tmp_path: Path) -> None:
     folder = left.add("./a", content=b"x").write()
     layer.rewrite(folder, tmp_path / "one", LIMIT)
