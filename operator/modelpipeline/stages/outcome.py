@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from modelpipeline import status as statuses
 from modelpipeline.api.status import ChildRef, Step, StepState
 from modelpipeline.stages.actions import Action, Event
 
@@ -69,7 +70,8 @@ class Outcome:
             name=self.step,
             state=self.state,
             reason=self.reason or None,
-            message=self.message or None,
+            # A stage's words may be longer than what a status holds: what cannot be stored would never be told.
+            message=statuses.line(self.message) or None,
             key=self.key or None,
             child=self.child,
             attempt=self.attempt,
