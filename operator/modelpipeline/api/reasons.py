@@ -250,7 +250,12 @@ TABLE = (
         "The revision was not rolled out within `deploy.timeoutSeconds`; the message holds the pod's own reason.",
         "Correct what the message names and apply again; a change of `deploy` is a new revision.",
     ),
-    Reason(ROLLED_BACK, ("Deployed",), "The revision failed; the last promoted one was applied again and serves."),
+    Reason(
+        ROLLED_BACK,
+        ("Deployed", "Ready", "Stalled"),
+        "The revision failed before and is asked for again, unchanged; the last promoted one serves on.",
+        "Change `deploy`: a change is a new revision.",
+    ),
     Reason(
         SERVER_UNAVAILABLE,
         ("Ready", "Available"),

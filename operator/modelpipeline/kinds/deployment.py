@@ -21,6 +21,7 @@ class Deployment:
     controller: str
     deleting: bool
     revision: str
+    replicas: int
     complete: bool
     available: bool
     progress: str
@@ -51,6 +52,7 @@ def observe(obj: Object) -> Deployment:
         controller=kind.controller_uid(obj),
         deleting=kind.deleting(obj),
         revision=kind.labels(obj).get(names.REVISION, ""),
+        replicas=wanted,
         complete=observed and updated == total == available == wanted,
         available=available > 0,
         progress=f"{updated} of {wanted} updated, {available} available",

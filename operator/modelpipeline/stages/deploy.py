@@ -79,13 +79,13 @@ def _decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Value
         return _own(scope, number, deploy, server, wanted, kept)
     if not stored.last_promoted:
         return kept
-    seen = _keep(scope, deploy, server, kept)
+    actions = () if _held(kept, deploy, server) else _keep(scope, deploy, server, kept).actions
     if not wanted:
         # A run is under way, or ended before this step: what serves is looked after, the step itself has not begun.
-        return replace(kept, outcome=outcome.waiting(STEP, actions=seen.actions))
+        return replace(kept, outcome=outcome.waiting(STEP, actions=actions))
     step = scope.step(STEP, number.id)
-    told = outcome.recorded(step) if step and step.state is StepState.FAILED else seen
-    return replace(kept, outcome=told.with_(actions=seen.actions))
+    told = outcome.recorded(step) if step and step.state is StepState.FAILED else _rolled_back(wanted)
+    return replace(kept, outcome=told.with_(actions=actions))
 
 
 def spec(scope: Scope, deploy: Deploy, image: str, values: Values) -> dict[str, Any]:
@@ -128,7 +128,8 @@ def _state(scope: Scope, number: Run) -> DeployState | None:
     A new run is a new try: neither the failure of a revision nor its clock counts for it.
     """
     before, state = scope.stored.run, scope.stored.deploy
-    return None if state and state.failed_revision and before and before.id != number.id else state
+    anew = state is not None and before is not None and before.id != number.id
+    return DeployState(revision=state.revision) if state and anew else state
 
 
 def _given_up(kept: Served, deploy: Deploy, revision: str) -> bool:
@@ -136,6 +137,24 @@ def _given_up(kept: Served, deploy: Deploy, revision: str) -> bool:
     if not kept.deploy or kept.deploy.failed_revision != revision or not kept.last_promoted:
         return False
     return deploy.on_failure is not OnFailure.HOLD
+
+
+def _held(kept: Served, deploy: Deploy, server: SeldonDeployment | None) -> bool:
+    """Say whether a failed revision is left as it is, for inspection."""
+    failed = kept.deploy.failed_revision if kept.deploy else None
+    return (
+        deploy.on_failure is OnFailure.HOLD and server is not None and failed is not None and server.revision == failed
+    )
+
+
+def _rolled_back(wanted: dict[str, Any]) -> Outcome:
+    """Say that a revision which failed before is asked for again, unchanged: what serves is not what is asked for."""
+    return outcome.failed(
+        STEP,
+        reasons.ROLLED_BACK,
+        f"revision {seldondeployment.revision(wanted)} did not roll out before and is not applied again until "
+        "spec.deploy changes; the last promoted revision serves on",
+    )
 
 
 def _own(
@@ -153,16 +172,10 @@ def _own(
         seen = _keep(scope, deploy, server, kept, wanted)
         return replace(kept, outcome=seen, last_promoted=last.model_copy(update={"spec": wanted}), promoted=True)
     state = kept.deploy or DeployState()
-    if state.revision != revision:
+    if state.revision != revision or not state.applied_at:
         state = DeployState(revision=revision, applied_at=stamp(scope.now), failed_revision=state.failed_revision)
     seen = _apply(scope, deploy, server, wanted)
-    if (
-        not seen.actions
-        and server
-        and not server.deleting
-        and not seen.final
-        and not scope.fault(kind.SELDON_DEPLOYMENT, server.name)
-    ):
+    if not seen.actions and server and not server.deleting:
         seconds = deploy.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
         applied = parse_time(state.applied_at) or scope.now
         deadline = applied + timedelta(seconds=seconds)
@@ -187,7 +200,8 @@ def _apply(scope: Scope, deploy: Deploy, server: SeldonDeployment | None, wanted
     name = deploy.name or scope.name
     actions = _changes(scope, name, server, wanted)
     child = child_ref(kind.SELDON_DEPLOYMENT, name, server.uid) if server else None
-    fault = scope.fault(kind.SELDON_DEPLOYMENT, name)
+    # A write whose answer was lost may have been carried out all the same: what is as it should be has no fault.
+    fault = scope.fault(kind.SELDON_DEPLOYMENT, name) if actions else None
     if fault and fault.final:
         return outcome.failed(STEP, fault.reason, fault.message, child=child)
     if fault:
@@ -220,6 +234,9 @@ def _keep(
     revision = seldondeployment.revision(spec_)
     if seen.failed:
         return seen
+    if kept.available and wanted and _scaling(scope, server, wanted):
+        problem = rollout.pod_problem(scope, revision)
+        return seen.with_(message=f"revision {revision} is being scaled" + (f": {problem}" if problem else ""))
     if kept.available:
         return seen.with_(
             state=StepState.SUCCEEDED, verdict="True", reason=reasons.DEPLOYED, message=rollout.serves(revision)
@@ -231,6 +248,22 @@ def _keep(
         reason=reasons.SERVER_UNAVAILABLE,
         message=f"revision {revision} does not serve now: {problem}; see kubectl get pods -n {scope.namespace} "
         f"-l modelpipeline.dev/pipeline={scope.name}",
+    )
+
+
+def _scaling(scope: Scope, server: SeldonDeployment | None, wanted: dict[str, Any]) -> bool:
+    """Say whether a new generation of the promoted revision, at another scale, is not completely there yet.
+
+    Once it was, a pod that is made again takes nothing away as long as another one answers.
+    """
+    told = scope.condition(CONDITION)
+    settled = scope.stored.observed_generation == scope.generation
+    if not server or (settled and not (told and told.reason == reasons.ROLLING_OUT)):
+        return False
+    replicas = wanted["predictors"][0]["replicas"]
+    owned = rollout.owned(scope, server)
+    return not _contains(server.spec, wanted) or not all(
+        deployment.complete and deployment.replicas == replicas for deployment in owned
     )
 
 
