@@ -76,7 +76,7 @@ def _hold(seen: Scope, turn: Turn) -> Plan | None:
 def _decide(seen: Scope, turn: Turn) -> Plan:
     if turn.superseded:
         return _superseded(seen, turn)
-    stages = _active(seen, turn) if turn.active else _ended(seen, turn)
+    stages = _advised(seen, _active(seen, turn) if turn.active else _ended(seen, turn))
     stages = replace(stages, run=_conclude(seen, stages))
     wanted = _status(seen, turn, stages)
     leftovers = run.leftovers(seen, stages.run.id)
@@ -110,12 +110,26 @@ def _active(seen: Scope, turn: Turn) -> Stages:
     trained = train.decide(seen, turn, kept, trainer, values)
     current = _with_results(seen, turn.run, trained, cached)
     judged = gate.decide(seen, trained, turn.run.id)
-    stages = Stages(current, kept, builds, trained, judged, deploy.Served(outcome.waiting(deploy.STEP)))
+    waiting = deploy.Served(outcome.waiting(deploy.STEP))
+    stages = _halted(Stages(current, kept, builds, trained, judged, waiting))
     ready = all(stage.done for stage in stages.before_deploy)
     image = _server_image(seen, images)
     values = preflight.values(seen, current, images=images)
     served = deploy.decide(seen, current, ready=ready, image=image, values=values)
     return replace(stages, served=served)
+
+
+def _halted(stages: Stages) -> Stages:
+    """After a failure start nothing new: what would only now be created is not at work, and the run can end."""
+    if not any(stage.failed for stage in stages.before_deploy):
+        return stages
+
+    def halt(stage: Outcome) -> Outcome:
+        starts = any(isinstance(action, Create) for action in stage.actions)
+        return outcome.waiting(stage.step, key=stage.key, attempt=stage.attempt) if starts else stage
+
+    builds = tuple(halt(item) for item in stages.builds)
+    return replace(stages, storage=halt(stages.storage), builds=builds, train=halt(stages.train))
 
 
 def _ended(seen: Scope, turn: Turn) -> Stages:
@@ -138,6 +152,33 @@ def _ended(seen: Scope, turn: Turn) -> Stages:
         # The step says what became of it in its run; what serves is looked after all the same.
         served = replace(served, outcome=told(deploy.STEP).with_(actions=served.outcome.actions))
     return Stages(turn.run, storage.decide(seen), builds, trained, told(gate.STEP), served)
+
+
+def _advised(seen: Scope, stages: Stages) -> Stages:
+    """Give every failure the next command to type, where its own words have none."""
+
+    def one(stage: Outcome) -> Outcome:
+        if not stage.failed:
+            return stage
+        return stage.with_(message=statuses.advised(stage.message, _next_command(seen, stage)))
+
+    return replace(
+        stages,
+        storage=one(stages.storage),
+        builds=tuple(one(item) for item in stages.builds),
+        train=one(stages.train),
+        gate=one(stages.gate),
+        served=replace(stages.served, outcome=one(stages.served.outcome)),
+    )
+
+
+def _next_command(seen: Scope, stage: Outcome) -> str:
+    child = stage.child
+    if child and child.kind == kind.JOB.name:
+        return f"see kubectl logs job/{child.name} -n {seen.namespace}"
+    if child and child.kind == kind.POD.name:
+        return f"see kubectl logs {child.name} --all-containers -n {seen.namespace}"
+    return f"kubectl edit mpl {seen.name} -n {seen.namespace}"
 
 
 def _server_image(seen: Scope, images: dict[str, str]) -> str:
@@ -190,13 +231,10 @@ def _conclude(seen: Scope, stages: Stages) -> Run:
 
 
 def _allowed(stages: Stages) -> tuple[Action, ...]:
-    """Return the actions of all stages; after a failure nothing new is started, and what serves is looked after."""
-    broken = any(stage.failed for stage in stages.before_deploy)
+    """Return the actions of all stages."""
     # Claim and Job come before the record of the run, so they come before the builds that run beside them.
     ordered = (stages.storage, stages.train, *stages.builds, stages.gate)
     told = [action for stage in ordered for action in stage.actions]
-    if broken:
-        told = [action for action in told if not isinstance(action, Create)]
     return (*told, *stages.served.outcome.actions)
 
 
