@@ -31,6 +31,7 @@ Sink = Callable[[Kind, str | None, Object], None]
 _CHUNK = 250
 _MOST_SECONDS = 10.0
 _UNAUTHORIZED_TRIES = 4
+_WIND_DOWN_SECONDS = 2.0
 
 
 class Watch:
@@ -47,7 +48,11 @@ class Watch:
 
     def run(self, ready: Callable[[], None]) -> None:
         """Watch, blocking, in this thread; return when stopped, raise what ended it otherwise."""
-        asyncio.run(self._operate(ready))
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._operate(ready))
+        finally:
+            loop.close()
 
     def stop(self) -> None:
         """Have `run` return soon; from any thread."""
@@ -66,8 +71,9 @@ class Watch:
         started = asyncio.Event()
         telling = asyncio.create_task(_tell(started, ready))
         scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        ended: set[asyncio.Future[Any]] = set()
         try:
-            await kopf.operator(
+            tasks = await kopf.spawn_tasks(
                 registry=self._registry(),
                 settings=settings(scan=not self._namespaces),
                 standalone=True,
@@ -75,8 +81,25 @@ class Watch:
                 ready_flag=started,
                 **scope,
             )
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             telling.cancel()
+            await self._wind_down()
+        for task in ended:
+            task.result()
+
+    async def _wind_down(self) -> None:
+        """End every task of this loop, but wait for none that will not end.
+
+        kopf.operator() waits for all of them, for ever: when one of several watches has died, another can be caught
+        between a closed session and a login that nobody answers any more, and no cancellation gets through.
+        """
+        for _ in range(2):
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks, timeout=_WIND_DOWN_SECONDS)
             for pool in self._pools:
                 await pool.close()
 

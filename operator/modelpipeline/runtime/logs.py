@@ -16,6 +16,8 @@ import structlog
 _UNWANTED = (
     # The watcher runs in a thread of its own on purpose; signals are ours (__main__.py).
     "OS signals are ignored",
+    # There is nothing to clean up.
+    "Cleanup activity is",
 )
 
 
