@@ -57,6 +57,15 @@ def line(message: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 3] + "..."
 
 
+def advised(message: str, command: str) -> str:
+    """Return a message that ends with the next command to type, unless it names one; the command is never cut off."""
+    if "kubectl " in message:
+        return message
+    room = MESSAGE_LIMIT - len(command) - 2
+    text = " ".join(message.split())
+    return f"{text if len(text) <= room else text[: room - 3] + '...'}; {command}"
+
+
 def dump(status: Status) -> dict[str, Any]:
     """Return the status as plain JSON values, absent fields left out."""
     return status.model_dump(by_alias=True, exclude_none=True, mode="json")

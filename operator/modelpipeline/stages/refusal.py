@@ -37,8 +37,10 @@ def accepted(seen: Scope) -> bool:
 
 def stalled(pipeline: Object, stored: Status, error: errors.Stalled, now: datetime) -> Plan:
     """Return the plan for a spec that cannot work, whatever the API server thinks of it."""
-    generation = int((pipeline.get("metadata") or {}).get("generation") or 0)
-    return _plan(stored, generation, error.reason, error.message, now, final=True)
+    metadata = pipeline.get("metadata") or {}
+    generation = int(metadata.get("generation") or 0)
+    message = _advised(error.message, str(metadata.get("name")), str(metadata.get("namespace")))
+    return _plan(stored, generation, error.reason, message, now, final=True)
 
 
 def refused(seen: Scope, wanted: DryRun, faults: list[tuple[str, Fault]]) -> Plan:
@@ -48,7 +50,9 @@ def refused(seen: Scope, wanted: DryRun, faults: list[tuple[str, Fault]]) -> Pla
     """
     child, fault = next(((c, f) for c, f in faults if f.final), faults[0])
     final = fault.final or fault.reason in _OF_THE_SPEC
-    told = _plan(seen.stored, seen.generation, fault.reason, f"{child}: {fault.message}", seen.now, final=final)
+    message = f"{child}: {fault.message}"
+    message = _advised(message, seen.name, seen.namespace) if final else message
+    told = _plan(seen.stored, seen.generation, fault.reason, message, seen.now, final=final)
     return Plan(told.status, told.record, told.events, (wanted,), notes=seen.memory.notes)
 
 
@@ -58,6 +62,10 @@ def kept(stored: Status, types: Iterable[str]) -> list[statuses.Verdict]:
     return [
         statuses.Verdict(c.type, c.status, c.reason, c.message) for c in stored.conditions or () if c.type in wanted
     ]
+
+
+def _advised(message: str, name: str, namespace: str) -> str:
+    return statuses.advised(message, f"kubectl edit mpl {name} -n {namespace}")
 
 
 def _plan(stored: Status, generation: int, reason: str, message: str, now: datetime, *, final: bool) -> Plan:
