@@ -15,7 +15,7 @@ from modelpipeline.api import names
 from modelpipeline.kinds import pod
 from modelpipeline.kinds.kind import Object
 from modelpipeline.kinds.pod import Container
-from modelpipeline.step import order, places
+from modelpipeline.step import order, places, reasons
 
 FETCH, ASSEMBLE, PUSH = "fetch", "assemble", "push"
 
@@ -58,6 +58,7 @@ class BuildResult:
     image: str
     commit: str = ""
     builder_digest: str = ""
+    builder_image_digest: str = ""
     content_key: str = ""
     cached: bool = False
 
@@ -84,10 +85,26 @@ class BuildObservation:
     assembled_by: str = ""
     stage: str = ""
 
+    @property
+    def builder_moved(self) -> bool:
+        """Say whether assemble ran in another image than fetch had looked at: its layer does not belong on that one.
+
+        Runtimes name the digest of the index or of the image for their platform; without any there is no telling.
+        """
+        if self.result is None or self.result.cached or "@" not in self.assembled_by:
+            return False
+        known = {self.result.builder_digest, self.result.builder_image_digest}
+        return self.assembled_by.rpartition("@")[2] not in known
+
 
 PLACES = places.Places()
 STEP_USER = 1000
 """Who fetch and push are, whatever their image says."""
+
+NO_BUILDER = 64
+"""assemble.sh's own exit code for an image without s2i scripts."""
+
+_NEVER_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 
 _ASSEMBLE_CAPABILITIES = (
     "CHOWN",
@@ -167,23 +184,38 @@ def observe(obj: Object) -> BuildObservation:
 
 
 def _failure(seen: pod.Pod, containers: list[Container]) -> tuple[str, str]:
-    broken = next((c for c in containers if c.exit_code not in (None, 0)), None)
-    if broken:
-        told = _json(broken.message)
-        if isinstance(told.get("reason"), str) and told["reason"]:
-            return str(told["reason"]), str(told.get("message") or "")
-        if seen.reason != "DeadlineExceeded":
-            words = broken.message.strip() or broken.reason or "no output"
-            reason = "BuildFailed" if broken.name == ASSEMBLE else "BuildStepFailed"
-            return reason, f"{broken.name} ended with exit code {broken.exit_code}: {words}"
     if seen.reason == "DeadlineExceeded":
         return "BuildTimeout", seen.message
-    if seen.phase == "Failed":
+    broken = next((c for c in containers if c.exit_code not in (None, 0)), None)
+    if seen.phase == "Failed" and (seen.reason or not broken):
+        # Evicted, NodeLost and the like end containers without their doing.
+        if "EmptyDir" in seen.message:
+            return reasons.BUILD_FAILED, f"workspaceSize is too small: {seen.message}"
         return "BuildLost", f"{seen.reason or 'Failed'}: {seen.message}"
+    if broken:
+        return _broken(broken)
     push = next((c for c in containers if c.name == PUSH), None)
     if push and push.exit_code == 0:
-        return "BuildFailed", "push ended without a result"
+        return reasons.STEP_FAILED, "push ended without a result"
     return "", ""
+
+
+def _broken(container: Container) -> tuple[str, str]:
+    """Return why a container failed; of assemble, where user code runs, only reasons that are its own are believed."""
+    told = _json(container.message)
+    reason, message = str(told.get("reason") or ""), str(told.get("message") or "")
+    if container.name == ASSEMBLE:
+        if reason == reasons.NOT_A_BUILDER and container.exit_code == NO_BUILDER:
+            return reason, message
+        if container.reason in _NEVER_STARTED:
+            return reasons.NOT_A_BUILDER, f"the builder image cannot run /bin/sh: {container.message.strip()}"
+    elif reason:
+        return reason, message
+    words = message or container.message.strip() or "no output"
+    if container.reason == "OOMKilled":
+        words = f"killed for using more memory than its limit (raise resources): {words}"
+    kind = reasons.BUILD_FAILED if container.name == ASSEMBLE else reasons.STEP_FAILED
+    return kind, f"{container.name} ended with exit code {container.exit_code}: {words}"
 
 
 def _result(message: str) -> BuildResult | None:
@@ -195,6 +227,7 @@ def _result(message: str) -> BuildResult | None:
         image=str(told.get("image") or ""),
         commit=str(told.get("commit") or ""),
         builder_digest=str(told.get("builderDigest") or ""),
+        builder_image_digest=str(told.get("builderImageDigest") or ""),
         content_key=str(told.get("contentKey") or ""),
         cached=told.get("cached") is True,
     )

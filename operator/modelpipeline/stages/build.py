@@ -137,8 +137,7 @@ def _watch(scope: Scope, build: Build, found: BuildObservation, attempt: int) ->
     step_name = PREFIX + build.name
     times = {"started_at": found.started_at, "finished_at": found.finished_at}
     if found.result:
-        moved = found.result.builder_digest and found.assembled_by and not found.result.cached
-        if moved and not found.assembled_by.endswith(found.result.builder_digest):
+        if found.builder_moved:
             words = f"builder {build.builder_image} moved while {build.name} was built"
             return _again(build, step_name, reasons.BUILDER_MOVED, words, attempt).with_(**times)
         state = StepState.CACHED if found.result.cached else StepState.SUCCEEDED
