@@ -25,6 +25,8 @@ STEP = run.TRAIN
 CONDITION = conditions.TRAINED
 POD_PATIENCE = timedelta(seconds=15)
 """How long a Job may have no pod before we say so."""
+UNSEEN = timedelta(seconds=60)
+"""How long after a Job's end its pod is looked for: two comparisons of the cache with the API server fit in."""
 
 
 def decide(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: Values) -> Outcome:
@@ -207,6 +209,10 @@ def _finished(scope: Scope, train: Train, where: pod.Pod, container: pod.Contain
             return outcome.running(
                 STEP, reasons.TRAINING, f"reading the metrics in the log of pod {where.name}", actions=(read,), **times
             )
+        if isinstance(log, Fault) and not log.final:
+            # An API server that is away for a moment takes no result with it.
+            again = ReadLog(where.name, where.uid, job.CONTAINER)
+            return outcome.running(STEP, log.reason, log.message, actions=(again,), **times)
         if isinstance(log, Fault):
             return outcome.failed(
                 STEP, reasons.RESULT_LOST, f"the log that holds the metrics cannot be read: {log.message}", **times
@@ -225,8 +231,9 @@ def _finished(scope: Scope, train: Train, where: pod.Pod, container: pod.Contain
 
 def _finished_unseen(scope: Scope, train: Train, found: job.Job) -> Outcome:
     """The Job is complete and its pod is gone: fatal only where somebody needs what the pod said."""
-    needed = train.metrics or scope.spec.gate or any(not output.optional for output in train.outputs or ())
-    if needed:
+    if awaited := _last_words_awaited(scope, found):
+        return awaited
+    if _needs_result(scope, train):
         return outcome.failed(
             STEP,
             reasons.RESULT_LOST,
@@ -236,6 +243,24 @@ def _finished_unseen(scope: Scope, train: Train, found: job.Job) -> Outcome:
     return outcome.done(
         STEP, reasons.TRAINED, f"Job {found.name} is complete", finished_at=found.finished_at or found.created_at
     )
+
+
+def _last_words_awaited(scope: Scope, found: job.Job) -> Outcome | None:
+    """Wait for a pod that was not seen to end: its watch may lag behind the Job's, and a resync brings what it lost."""
+    ended = parse_time(found.finished_at)
+    if not ended or scope.now >= ended + UNSEEN:
+        return None
+    return outcome.running(
+        STEP, reasons.TRAINING, _at_work(scope, found), started_at=found.created_at, look_again_at=ended + UNSEEN
+    )
+
+
+def _needs_result(scope: Scope, train: Train) -> bool:
+    """Say whether somebody needs what training reports."""
+    deploy = scope.spec.deploy
+    used = {name.partition(".")[0] for name in substitute.referred(deploy.env or ())} if deploy else set()
+    required = any(not output.optional for output in train.outputs or ())
+    return bool(train.metrics or scope.spec.gate or required or used & {"outputs", "metrics"})
 
 
 def _failed(scope: Scope, found: job.Job, pods: tuple[pod.Pod, ...]) -> Outcome:
@@ -256,6 +281,8 @@ def _failed(scope: Scope, found: job.Job, pods: tuple[pod.Pod, ...]) -> Outcome:
         what = f"{code}: {words}" if words else f"{code} and no output"
     elif evicted:
         what = f"{evicted.reason}: {pod.first_line(evicted.message)}"
+    elif awaited := _last_words_awaited(scope, found):
+        return awaited
     else:
         what = f"{found.failed}: {pod.first_line(found.failed_message)}"
     return outcome.failed(
