@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -109,14 +109,14 @@ class Conditions:
                 f"  {elapsed:6.1f} s  {row.type:<13} {row.status:<8} {row.reason:<24} {row.message}".rstrip()
             )
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=2)
+    def _table(self) -> Group:
+        # The messages take what is left of the width: without a ratio rich would shrink the marks away for them.
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(no_wrap=True)
         table.add_column(min_width=13, no_wrap=True)
         table.add_column(min_width=16, no_wrap=True)
         # One line a condition: a table that changes its height as messages come and go cannot be read.
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for row in self._rows:
             table.add_row(*self._screen.row(row))
-        table.add_row("", Text(self._heading(), "dim"))
-        return table
+        return Group(table, Text(f"  {self._heading()}", "dim"))

@@ -38,6 +38,19 @@ def test_a_terminal_gets_the_table_as_it_is_at_last() -> None:
     assert "run 1" in last
 
 
+def test_a_long_message_leaves_room_for_the_rest() -> None:
+    rows = [view.Row("StorageReady", "Unknown", "WaitingForFirstConsumer", "what is waited for " * 20, failed=False)]
+    sink = io.StringIO()
+    console = Console(file=sink, force_terminal=True, no_color=True, highlight=False, soft_wrap=True, width=70)
+    with screen.Screen(console).follow(lambda: "run 1-0123abcd, 12 s") as conditions:
+        conditions.show(rows)
+    last = sink.getvalue().replace("\r", "\n").splitlines()
+    assert "run 1-0123abcd, 12 s" in sink.getvalue()
+    [row] = [line for line in last if "WaitingForFirstConsumer" in line][-1:]
+    assert "●" in row
+    assert "…" in row
+
+
 def test_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     sink = io.StringIO()
