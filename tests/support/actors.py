@@ -145,7 +145,7 @@ class Actors:
         claim = self.store.get(kinds.CLAIM, volume["persistentVolumeClaim"]["claimName"])
         if claim is None:
             return False
-        return claim["status"].get("phase") == "Bound"
+        return bool(claim["status"].get("phase") == "Bound")
 
     def _start_trainer(self, pod: Object) -> None:
         self.script.trained.append(kinds.name(pod))
@@ -199,9 +199,7 @@ class Actors:
         }
         init = [_ended("fetch", 0), {**_ended("assemble", 0), "imageID": f"builder@{builder}"}]
         push = _ended("push", 0, json.dumps(result))
-        self._status(
-            kinds.POD, pod, {"phase": "Succeeded", "initContainerStatuses": init, "containerStatuses": [push]}
-        )
+        self._status(kinds.POD, pod, {"phase": "Succeeded", "initContainerStatuses": init, "containerStatuses": [push]})
 
     def _server_pod(self, pod: Object) -> Iterator[Move]:
         if pod["status"].get("containerStatuses"):

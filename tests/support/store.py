@@ -110,7 +110,7 @@ class Store:
     def change(self, kind: Kind, name: str, how: Callable[[Object], None]) -> Object:
         """Change an object; nothing happens when it stays as it is."""
         old = self.objects[kind.name, name]
-        new = copied(old)
+        new: Object = copied(old)
         how(new)
         if new == old:
             return old
@@ -215,7 +215,7 @@ def away(call: Call) -> errors.OperatorError:
 class Api:
     """The operator's way to the store (kube/client.py: Api)."""
 
-    def __init__(self, store: Store, chaos: Chaos, watched: Callable[[Call, Object | None, Object | None], None]) -> None:
+    def __init__(self, store: Store, chaos: Chaos, watched: Callable[[Call, Object | None, Object], None]) -> None:
         self._store = store
         self._chaos = chaos
         self._watched = watched

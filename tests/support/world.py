@@ -15,6 +15,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from modelpipeline import errors
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Kind, Object
 from modelpipeline.kube import cache as caches
@@ -124,6 +125,7 @@ class World:
         self.events: list[Event] = []
         self.versions: list[Object] = []
         self.crashes = 0
+        self._lost = False
         self._seen = 0
         self._pending: dict[str, collections.deque[store.Change]] = {}
         created = self.store.create(kinds.PIPELINE, pipeline)
@@ -141,6 +143,9 @@ class World:
                 return self._boot()
             except Crash:
                 self.crashes += 1
+            except errors.OperatorError:
+                # The supervisor starts it again after a pause.
+                self.store.now += datetime.timedelta(seconds=1)
 
     def _boot(self) -> None:
         self.api = store.Api(self.store, self.chaos, self._check_write)
@@ -159,7 +164,7 @@ class World:
         """Let the operator make one pass, when it wants to; None when its process died in it."""
         self.queue.ready = False
         try:
-            result = _run(self._worker._guarded(self.key))  # noqa: SLF001
+            result = _run(self._worker._guarded(self.key))
         except Crash:
             self.crashes += 1
             self.boot()
@@ -171,9 +176,12 @@ class World:
         """Let the operator compare its cache with the API server."""
         try:
             _run(self._resync.look(everything=True))
+            self._lost = False
         except Crash:
             self.crashes += 1
             self.boot()
+        except errors.OperatorError:
+            return  # Put off until the next one (resync.py).
 
     # -- Watches -----------------------------------------------------------------------------------------------------
 
@@ -199,8 +207,9 @@ class World:
             self.queue.add(key)
 
     def lose(self, kind_name: str) -> None:
-        """Lose the events of one kind that are under way: a watch with a gap."""
+        """Lose the events of one kind that are under way: a watch with a gap, until the next comparison."""
         self._pending[kind_name].clear()
+        self._lost = True
 
     def deliver_all(self) -> None:
         """Deliver everything that is under way."""
@@ -258,6 +267,10 @@ class World:
             if moves := self.actors.moves():
                 moves[0].do()
                 waits = 0
+                continue
+            if self._lost:
+                self.advance(20)
+                self.resync()
                 continue
             if waits >= 3:
                 if until is None and self._quiet():
