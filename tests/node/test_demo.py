@@ -81,7 +81,7 @@ def uids(kubectl: Kubectl, kind: str) -> set[str]:
 
 def test_the_served_model_knows_a_digit_that_training_never_saw(first: Shown) -> None:
     assert first.code == 0, first.text
-    assert "The server says 5, and 5 is what was written." in first.text
+    assert "The server says 7, and 7 is what was written." in first.text
     known = re.search(r"Of all 97 held-out digits it knows (\d+)", first.text)
     assert known
     assert int(known[1]) >= 87
