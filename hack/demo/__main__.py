@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
                 "--timeout", type=float, default=900.0, help="seconds from apply to Ready (%(default)s)"
             )
         if name != "down":
-            text = "which digit to ask about, 0 to 96 (%(default)s)"
-            command.add_argument("--digit", type=int, default=story.DIGIT, metavar="N", help=text)
+            which = "which digit to ask about, 0 to 96 (%(default)s)"
+            command.add_argument("--digit", type=int, default=story.DIGIT, metavar="N", help=which)
     return parser
 
 
