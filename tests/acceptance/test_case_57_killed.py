@@ -85,7 +85,7 @@ def story_of(status: Object, namespace: str) -> Object:
 
 def is_build(pod: Object) -> bool:
     """Say whether a pod is a build's, and not Job's or Seldon's."""
-    return pod["metadata"]["labels"].get(ground.STEP) == "build-server"
+    return bool(pod["metadata"]["labels"].get(ground.STEP) == "build-server")
 
 
 _fault_free: Object = {}

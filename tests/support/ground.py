@@ -107,6 +107,15 @@ class Ground:
         about = [event for event in found if event["involvedObject"]["name"] == name]
         return sorted(about, key=lambda event: int(event["involvedObject"].get("resourceVersion") or 0))
 
+    async def until_event(self, name: str, reason: str) -> Object:
+        """Wait for an Event about a pipeline; they are written a moment after the status."""
+
+        async def found() -> list[Object]:
+            return [event for event in await self.events(name) if event["reason"] == reason]
+
+        await waiting.until_true(found)
+        return (await found())[0]
+
     async def story(self) -> str:
         """Return all that helps to see why something never came: objects, Events, the operator's log."""
         told = []

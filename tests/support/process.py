@@ -25,7 +25,8 @@ class Operator:
         self, kubeconfig: Path, namespaces: Sequence[str], log: Path, *, wrapper: Sequence[str] = (), **settings: object
     ) -> None:
         """Take the command line: `wrapper` are the options of tests.support.crash, settings those of `run`."""
-        self._given = (kubeconfig, tuple(namespaces), log)
+        self._kubeconfig = kubeconfig
+        self._namespaces = tuple(namespaces)
         chosen = {"settle_seconds": 0.2, "health_address": "127.0.0.1", "health_port": 0, "log_format": "json"}
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in {**chosen, **settings}.items()]
         module = ("tests.support.crash", *wrapper) if wrapper else ("modelpipeline",)
@@ -45,7 +46,7 @@ class Operator:
 
     def like(self, *wrapper: str, **settings: object) -> Operator:
         """Return an operator of the same place with other settings, or one that kills itself (`wrapper`)."""
-        return Operator(*self._given, wrapper=wrapper, **settings)
+        return Operator(self._kubeconfig, self._namespaces, self._log, wrapper=wrapper, **settings)
 
     def start(self) -> None:
         """Start the process; what an earlier one logged stays."""
