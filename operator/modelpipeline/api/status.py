@@ -15,7 +15,7 @@ from modelpipeline.api.fields import Model, keyed
 
 Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 Word = Annotated[str, Field(max_length=253)]
-Values = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
+Values = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=128)]
 
 
 class StepState(StrEnum):

@@ -7,8 +7,9 @@ Rejected: nothing is written to the SeldonDeployment, and what serves serves on.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from modelpipeline.api import conditions, reasons
 from modelpipeline.api.spec import Gate
@@ -19,6 +20,9 @@ from modelpipeline.stages.scope import Scope
 
 STEP = "gate"
 CONDITION = conditions.GATE_PASSED
+
+_DECIMAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,6})?", re.ASCII)
+"""What counts as a number; Python alone would also take 1_000, and some exponents are beyond any arithmetic."""
 
 Compare = Callable[[Decimal, Decimal], bool]
 _RULES: tuple[tuple[str, str, Compare, str], ...] = (
@@ -68,11 +72,8 @@ def judge(gates: list[Gate], metrics: dict[str, str]) -> Outcome:
 
 def number(text: str | None) -> Decimal | None:
     """Return the finite number that a metric says, None when it says none."""
-    try:
-        value = Decimal((text or "").strip())
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() else None
+    said = (text or "").strip()
+    return Decimal(said) if _DECIMAL.fullmatch(said) else None
 
 
 def _missing(metric: str, metrics: dict[str, str]) -> str:

@@ -143,7 +143,7 @@ def _ended(seen: Scope, turn: Turn) -> Stages:
     builds = tuple(
         told(build.PREFIX + item.name).with_(image=images.get(item.name, "")) for item in seen.spec.build or ()
     )
-    trained = told(train.STEP).with_(outputs=turn.run.outputs or {}, metrics=turn.run.metrics or {})
+    trained = train.recorded(seen, turn, told(train.STEP))
     promoted = turn.run.state is RunState.SUCCEEDED
     image = _server_image(seen, images)
     values = preflight.values(seen, turn.run, images=images)
@@ -273,10 +273,17 @@ def _acts_first(seen: Scope, stages: Stages, actions: tuple[Action, ...]) -> boo
     """
     first = actions[0] if actions else None
     if isinstance(first, ReadLog | Look | DryRun):
-        return first.fingerprint not in seen.memory.verdicts if isinstance(first, DryRun) else True
+        return not _in_vain(seen, first)
     if not isinstance(first, Create) or first.kind not in (kind.CLAIM, kind.JOB):
         return False
     return first.child not in seen.memory.faults and not _has_results(seen, stages)
+
+
+def _in_vain(seen: Scope, read: ReadLog | Look | DryRun) -> bool:
+    """Say whether this was read before, or could not be: then what is known is told before it is tried again."""
+    if isinstance(read, DryRun):
+        return read.fingerprint in seen.memory.verdicts
+    return read.pod_uid in seen.memory.logs if isinstance(read, ReadLog) else read.child in seen.memory.faults
 
 
 def _has_results(seen: Scope, stages: Stages) -> bool:

@@ -12,7 +12,7 @@ from modelpipeline.api.containers import EnvVar
 from modelpipeline.api.status import Run
 from modelpipeline.kinds import kind
 from modelpipeline.kinds.kind import Kind, Object
-from modelpipeline.stages import build, deploy, keys, mount, results, storage, substitute, train
+from modelpipeline.stages import build, deploy, gate, keys, mount, results, storage, substitute, train
 from modelpipeline.stages.actions import DryRun, Fault
 from modelpipeline.stages.scope import Scope
 from modelpipeline.stages.substitute import Values
@@ -31,6 +31,10 @@ def check(scope: Scope) -> None:
         problem = results.pattern_problem(metric.pattern)
         if problem:
             raise _invalid(f"spec.train.metrics[{metric.name}].pattern {problem}")
+    for item in spec.gate or ():
+        for limit in (item.min, item.max, item.above, item.below):
+            if limit is not None and gate.number(limit) is None:
+                raise _invalid(f"spec.gate: {limit} of metric {item.metric} is beyond what can be compared")
     model = sorted(n for n in _deploy_names(scope) if n.startswith(("model.", "outputs.", "metrics.")))
     if model and not spec.train:
         raise _invalid(f"spec.deploy.env: $({model[0]}) needs spec.train: without it there is no model")
@@ -53,18 +57,21 @@ def dry_run(scope: Scope, run: Run) -> DryRun:
     """
     bodies: list[tuple[Kind, Object]] = []
     spec = scope.spec
-    known = values(scope, run, placeholders=True)
+    # What is not there yet when a step starts may not be named in it: else the run would stop half-way.
+    bare = run.model_copy(update={"model": None, "outputs": None, "metrics": None})
     claim = storage.body(scope, spec.storage) if spec.storage else None
     if claim:
         bodies.append((kind.CLAIM, claim))
     for item in spec.build or ():
-        bodies.append((kind.POD, build.body(scope, item, run, known, attempt=0)))
+        bodies.append((kind.POD, build.body(scope, item, run, values(scope, bare), attempt=0)))
     if spec.train:
         image = spec.train.image or _image(scope, spec.train.image_from)
+        known = values(scope, bare, images={spec.train.image_from: image} if spec.train.image_from else None)
         bodies.append((kind.JOB, train.body(scope, run, image, known, attempt=0)))
     if spec.deploy:
         image = spec.deploy.image or _image(scope, spec.deploy.image_from)
         name = spec.deploy.name or scope.name
+        known = values(scope, run, placeholders=True)
         bodies.append((kind.SELDON_DEPLOYMENT, deploy.body(scope, name, deploy.spec(scope, spec.deploy, image, known))))
     fingerprint = keys.fingerprint([body for _, body in bodies])
     return DryRun(fingerprint, tuple(bodies), scope.uid)

@@ -14,6 +14,8 @@ from modelpipeline.api import reasons
 from modelpipeline.api.spec import Metric, Output
 
 LIMIT_BYTES = 4096
+MOST = 64
+"""How many outputs, and how many metrics, a result may hold: a status has room for these and those of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def match(log: str, wanted: list[Metric]) -> dict[str, str]:
     for metric in wanted:
         matches = re2.compile(metric.pattern, _quiet()).findall(log)
         if matches:
-            found[metric.name] = str(matches[-1])
+            found[metric.name] = str(matches[-1])[:LIMIT_BYTES]
     return found
 
 
@@ -75,7 +77,7 @@ def _json(message: str) -> Result:
         return Result()
     try:
         told = json.loads(message)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return _invalid(f"/dev/termination-log is not JSON ({error})")
     if not isinstance(told, dict) or not all(isinstance(told.get(key, {}), dict) for key in ("outputs", "metrics")):
         return _invalid("/dev/termination-log is not an object with outputs and metrics")
@@ -104,10 +106,16 @@ def _complete(result: Result, outputs: list[Output]) -> Result:
                 reason=reasons.OUTPUT_MISSING,
                 message=f"output {output.name}: {where}; write it before the program ends, or mark it optional: true",
             )
-    for name, value in result.outputs.items():
-        if "$(" in value:
+    for what, values in (("output", result.outputs), ("metric", result.metrics)):
+        if len(values) > MOST:
             return Result(
                 reason=reasons.OUTPUT_INVALID,
-                message=f"output {name} holds '$(', which Kubernetes would expand; report a value without it",
+                message=f"{len(values)} {what}s were reported, and at most {MOST} are kept; report what is asked for",
             )
+        for name, value in values.items():
+            if "$(" in value:
+                return Result(
+                    reason=reasons.OUTPUT_INVALID,
+                    message=f"{what} {name[:63]} holds '$(', which Kubernetes would expand; report a value without it",
+                )
     return result

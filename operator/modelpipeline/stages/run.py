@@ -107,11 +107,18 @@ def outdated(scope: Scope, number: int) -> tuple[Action, ...]:
 
 
 def lingering(scope: Scope, run: str) -> str:
-    """Return the name of a pod of another run's training that is still alive, "" when there is none."""
+    """Return the pod of another run's training that is still alive, or the Job that may have one; "" for none.
+
+    A Job that is deleted in the foreground outlives its pods, and the cache may know it before it knows them.
+    """
     for pod in scope.pods:
         step, other = pod.labels.get(names.STEP), pod.labels.get(names.RUN)
         if step == TRAIN and other != run and pod.live:
-            return pod.name
+            return f"pod {pod.name}"
+    for job in scope.jobs.values():
+        ended = job.complete or job.failed or _succeeded(scope, job)
+        if job.controller == scope.uid and job.labels.get(names.RUN) != run and not ended:
+            return f"Job {job.name}"
     return ""
 
 

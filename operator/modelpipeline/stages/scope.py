@@ -91,10 +91,12 @@ def read(pipeline: Object, children: Snapshot, memory: Memory, now: datetime, po
         raise errors.Stalled(reasons.INVALID_SPEC, f"{where}: {first['msg']}; correct it and apply again") from error
     own_pods = children.get(kind.POD.name, [])
 
+    def foreign(of: Kind) -> list[Object]:
+        return [obj for key, obj in memory.foreign.items() if obj and key.startswith(f"{of.name}/")]
+
     def seen(of: Kind) -> list[Object]:
         # What was found under a name without our label comes first, so that what a watch shows wins.
-        foreign = [obj for key, obj in memory.foreign.items() if obj and key.startswith(f"{of.name}/")]
-        return [*foreign, *children.get(of.name, [])]
+        return [*foreign(of), *children.get(of.name, [])]
 
     return Scope(
         name=str(meta.get("name") or ""),
@@ -109,7 +111,7 @@ def read(pipeline: Object, children: Snapshot, memory: Memory, now: datetime, po
         claims={c.name: c for c in map(claim.observe, seen(kind.CLAIM))},
         jobs={j.name: j for j in map(job.observe, seen(kind.JOB))},
         pods=tuple(map(pod.observe, own_pods)),
-        builds={b.name: b for b in map(buildpod.observe, filter(_is_build, own_pods))},
+        builds={b.name: b for b in map(buildpod.observe, [*foreign(kind.POD), *filter(_is_build, own_pods)])},
         servers={s.name: s for s in map(seldondeployment.observe, seen(kind.SELDON_DEPLOYMENT))},
         deployments=tuple(map(deployment.observe, children.get(kind.DEPLOYMENT.name, []))),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from modelpipeline.api import conditions, names, reasons
 from modelpipeline.api.spec import DeletionPolicy, Storage
-from modelpipeline.api.status import RunState, StepState
+from modelpipeline.api.status import RunState, Step, StepState
 from modelpipeline.kinds import claim, kind
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import keys, outcome
@@ -30,22 +30,19 @@ def decide(scope: Scope) -> Outcome:
     name = claim_name(scope.name, storage)
     key = f"{kind.CLAIM.name}/{name}"
     if storage.claim_name and key not in scope.memory.foreign and not _settled(scope):
-        return outcome.waiting(STEP, actions=(Look(kind.CLAIM, name),))
+        fault = scope.fault(kind.CLAIM, name)
+        reason, message = (fault.reason, fault.message) if fault else ("", "")
+        return outcome.waiting(STEP, reason, message, actions=(Look(kind.CLAIM, name),))
     if storage.claim_name and _settled(scope):
         return _as_recorded(scope)
     found = scope.claims.get(name)
-    recorded = next((s.child for s in scope.stored.steps or () if s.name == STEP and s.child), None)
+    step = next((s for s in scope.stored.steps or () if s.name == STEP and s.child), None)
+    recorded = step.child if step else None
+    unsure = not found and key not in scope.memory.foreign
     if found and recorded and found.uid != recorded.uid:
         found = None
     if not found:
-        if recorded:
-            return outcome.failed(
-                STEP,
-                reasons.STORAGE_LOST,
-                f"claim {name}, which held the models, is gone; restore it under its name, or make a new pipeline",
-                child=recorded,
-            )
-        return _absent(scope, storage, name)
+        return _gone(name, step, unsure=unsure) if step else _absent(scope, storage, name)
     ref = child_ref(kind.CLAIM, name, found.uid)
     if storage.size and not _ours(scope, found):
         return outcome.failed(
@@ -94,6 +91,18 @@ def _settled(scope: Scope) -> bool:
 def _as_recorded(scope: Scope) -> Outcome:
     step = next((s for s in scope.stored.steps or () if s.name == STEP), None)
     return outcome.recorded(step) if step else Outcome(STEP, StepState.SKIPPED)
+
+
+def _gone(name: str, step: Step, *, unsure: bool) -> Outcome:
+    """Say that the claim is lost; before that it is looked for, because no watch shows one that lost our label."""
+    if unsure and step.state is not StepState.FAILED:
+        return outcome.recorded(step).with_(actions=(Look(kind.CLAIM, name),))
+    return outcome.failed(
+        STEP,
+        reasons.STORAGE_LOST,
+        f"claim {name}, which held the models, is gone; restore it under its name, or make a new pipeline",
+        child=step.child,
+    )
 
 
 def _absent(scope: Scope, storage: Storage, name: str) -> Outcome:
@@ -148,7 +157,9 @@ def _access_modes(storage: Storage) -> tuple[str, ...]:
 
 def _upkeep(scope: Scope, storage: Storage, found: claim.Claim) -> tuple[Patch, ...]:
     """Let a created claim follow `size` (growth only) and `deletionPolicy`."""
-    if not storage.size or scope.fault(kind.CLAIM, found.name):
+    fault = scope.fault(kind.CLAIM, found.name)
+    if not storage.size or (fault and (fault.final or fault.reason == reasons.FORBIDDEN)):
+        # The class cannot grow it, say: the pipeline goes on. A fault of the moment passes.
         return ()
     changes: Object = {}
     if _grows(found.size, storage.size) and found.phase == "Bound":

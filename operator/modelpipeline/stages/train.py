@@ -16,7 +16,7 @@ from modelpipeline.api.status import Run, StepState
 from modelpipeline.kinds import job, kind, pod
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import mount, outcome, results, run, substitute
-from modelpipeline.stages.actions import Create, Delete, Event, Fault, ReadLog
+from modelpipeline.stages.actions import Create, Delete, Event, Fault, Look, ReadLog
 from modelpipeline.stages.outcome import Outcome
 from modelpipeline.stages.scope import Scope, child_ref, parse_time
 from modelpipeline.stages.substitute import Values
@@ -40,7 +40,7 @@ def decide(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: V
         return Outcome(STEP, StepState.SKIPPED)
     step = scope.step(STEP, turn.run.id)
     if step and step.state in (StepState.SUCCEEDED, StepState.CACHED, StepState.FAILED):
-        return _recorded(scope, turn, outcome.recorded(step))
+        return recorded(scope, turn, outcome.recorded(step))
     before = run.cached_from(scope, turn)
     if before:
         return outcome.done(
@@ -57,9 +57,13 @@ def decide(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: V
     found = scope.jobs.get(name)
     if found and found.controller != scope.uid:
         return _conflict(scope, name)
-    recorded = step.child.uid if step and step.child else ""
-    if recorded and (not found or found.uid != recorded):
-        return _vanished(scope, train, recorded, attempt)
+    known = step.child.uid if step and step.child else ""
+    unsure = not found and known not in scope.memory.deleted and f"{kind.JOB.name}/{name}" not in scope.memory.foreign
+    if step and known and unsure:
+        # No watch shows a Job that lost our label: it is looked for before its result is called lost.
+        return outcome.recorded(step).with_(actions=(Look(kind.JOB, name),))
+    if known and (not found or found.uid != known):
+        return _vanished(scope, train, known, attempt)
     if found:
         return _watch(scope, train, found).with_(
             attempt=attempt, child=child_ref(kind.JOB, found.name, found.uid), key=turn.run.spec_train_key or ""
@@ -76,6 +80,7 @@ def body(scope: Scope, number: Run, image: str, values: Values, attempt: int) ->
     train = scope.spec.train or Train()
     raw = next((o.path for o in train.outputs or () if o.path), None)
     timeout = train.timeout_seconds
+    made = next((item for item in scope.spec.build or () if item.name == train.image_from), None)
     storage = scope.spec.storage
     volume = mount.volume(scope.name, storage, number.id) if storage else None
     return job.build(
@@ -98,6 +103,7 @@ def body(scope: Scope, number: Run, image: str, values: Values, attempt: int) ->
             backoff_limit=max((train.backoff_limit or 0) - attempt, 0),
             timeout_seconds=timeout,
             termination_path=raw or job.TERMINATION_PATH,
+            pull_secrets=(made.push_secret_name,) if made and made.push_secret_name else (),
         )
     )
 
@@ -127,7 +133,7 @@ def _start(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: V
     lingering = run.lingering(scope, turn.run.id)
     if lingering:
         return outcome.waiting(
-            STEP, reasons.WAITING_FOR_TERMINATION, f"pod {lingering} of the run before is still ending", attempt=attempt
+            STEP, reasons.WAITING_FOR_TERMINATION, f"{lingering} of the run before is still ending", attempt=attempt
         )
     if not storage.done or not image:
         return outcome.waiting(STEP, attempt=attempt)
@@ -311,7 +317,7 @@ def _vanished(scope: Scope, train: Train, uid: str, attempt: int) -> Outcome:
                 STEP,
                 reasons.JOB_DELETED,
                 f"Job {seen.name} was deleted while it ran; the next attempt starts",
-                attempt=attempt + 1,
+                attempt=attempt + seen.failures + 1,
             )
         return outcome.failed(
             STEP,
@@ -329,17 +335,26 @@ def _vanished(scope: Scope, train: Train, uid: str, attempt: int) -> Outcome:
     )
 
 
-def _recorded(scope: Scope, turn: run.Turn, seen: Outcome) -> Outcome:
+def recorded(scope: Scope, turn: run.Turn, seen: Outcome) -> Outcome:
+    """Return a training that ended and was recorded, with its results; its Job may do nothing more."""
     known = seen.with_(outputs=turn.run.outputs or {}, metrics=turn.run.metrics or {})
     found = scope.jobs.get(seen.child.name) if seen.child else None
-    if found and seen.child and found.uid == seen.child.uid and seen.done and found.failed and not found.deleting:
+    if found and seen.child and found.uid == seen.child.uid and seen.done and _contradicts(scope, found):
         # A recorded exit 0 is final: a Job that says otherwise afterwards is in the way, and nothing more.
-        words = f"Job {found.name} failed after its container had ended with exit code 0; it is deleted"
+        words = f"Job {found.name} went on after its container had ended with exit code 0; it is deleted"
         return known.with_(
             actions=(Delete(kind.JOB, found.name, found.uid),),
             events=(Event("Warning", reasons.JOB_CONTRADICTED, words),),
         )
     return known
+
+
+def _contradicts(scope: Scope, found: job.Job) -> bool:
+    """Say whether a Job failed, or started another pod: one that is lost before the Job counted it is replaced."""
+    if found.deleting or found.complete:
+        return False
+    pods = [(p, p.container(job.CONTAINER)) for p in scope.pods_of(found.uid) if p.live and not p.deleting]
+    return bool(found.failed) or any(not container or container.exit_code != 0 for _, container in pods)
 
 
 def _conflict(scope: Scope, name: str) -> Outcome:
