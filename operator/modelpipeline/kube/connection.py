@@ -6,7 +6,9 @@ Here: kubeconfig, in-cluster account, tokens that are renewed, TLS. Elsewhere: r
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+from pathlib import Path
 from typing import Any
 
 from kubernetes.aio import client as aio_client
@@ -30,11 +32,15 @@ class Connection:
         try:
             await self._fill(configuration)
         except (aio_config.ConfigException, OSError) as error:
-            raise errors.Stalled(
-                "NoCredentials",
-                f"cannot read the credentials of the API server: {error}; name them: --kubeconfig FILE",
-            ) from error
+            raise self._unusable(str(error)) from error
+        except Exception as error:
+            raise self._unusable("it is not a kubeconfig") from error
         self._configuration = configuration
+
+    def _unusable(self, why: str) -> errors.Stalled:
+        what = self._kubeconfig or "the default kubeconfig"
+        message = f"cannot read the credentials of the API server from {what}: {why}; name a file: --kubeconfig FILE"
+        return errors.Stalled("NoCredentials", message)
 
     async def reload(self) -> None:
         """Read the credentials again: a rotated certificate, token file or plug-in answer is picked up."""
@@ -73,14 +79,22 @@ class Connection:
                 pass
             else:
                 return
+        files = self._kubeconfig or aio_config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+        _must_exist(files)
         loader = await aio_config.load_kube_config(
-            config_file=self._kubeconfig or None,
+            config_file=files,
             context=self._context or None,
             client_configuration=configuration,
             persist_config=False,
         )
         if hasattr(loader, "exec_plugin_expiry"):
             configuration.refresh_api_key_hook = _plugin_refresh(loader)
+
+
+def _must_exist(files: str) -> None:
+    """Raise for a list of files of which there is none: the library warns, and fails on what it does not hold."""
+    if not any(Path(part).expanduser().exists() for part in files.split(os.pathsep) if part):
+        raise FileNotFoundError("there is no such file")
 
 
 def _plugin_refresh(loader: Any) -> Any:
