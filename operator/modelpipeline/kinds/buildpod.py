@@ -174,7 +174,8 @@ def observe(obj: Object) -> BuildObservation:
         live=seen.live,
         problem=seen.problem,
         started_at=str(status.get("startTime") or seen.created_at),
-        finished_at=push.finished_at if push else "",
+        # Whichever container came last: a failed fetch ends the pod, and the next attempt waits from then on.
+        finished_at=max((c.finished_at for c in containers if c), default=""),
         result=result,
         reason=reason,
         message=message,

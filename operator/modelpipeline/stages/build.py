@@ -18,7 +18,7 @@ from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import keys, outcome, run, substitute, train
 from modelpipeline.stages.actions import Create
 from modelpipeline.stages.outcome import Outcome
-from modelpipeline.stages.scope import Scope, child_ref, parse_time
+from modelpipeline.stages.scope import Scope, child_ref, parse_time, stamp
 from modelpipeline.stages.substitute import Values
 
 PREFIX = "build-"
@@ -135,7 +135,8 @@ def _held(scope: Scope, step_name: str, number: Run) -> Outcome | None:
 
 def _watch(scope: Scope, build: Build, found: BuildObservation, attempt: int) -> Outcome:
     step_name = PREFIX + build.name
-    times = {"started_at": found.started_at, "finished_at": found.finished_at}
+    # A pod that was evicted before it ran ended when we saw it: without a time the next attempt would not wait.
+    times = {"started_at": found.started_at, "finished_at": found.finished_at or stamp(scope.now)}
     if found.result:
         if found.builder_moved:
             words = f"builder {build.builder_image} moved while {build.name} was built"

@@ -271,6 +271,10 @@ def test_a_push_that_ended_well_is_the_result_whatever_the_phase() -> None:
     assert found.finished_at == "T"
 
 
+def test_a_pod_that_failed_early_says_when_so_that_the_next_attempt_can_wait() -> None:
+    assert buildpod.observe(pod(ended("fetch", 1), phase="Failed")).finished_at == "T"
+
+
 @pytest.mark.parametrize(
     ("image", "cached", "moved"),
     [
