@@ -272,3 +272,20 @@ async def test_an_operator_without_rights_says_so_when_asked_and_works_when_they
             told = await answer.text()
     assert 'modelpipeline_operator_pipelines{reason="Training"} 1.0' in told
     assert 'modelpipeline_operator_watcher_restarts_total{reason="Forbidden"}' in told
+
+
+async def test_in_one_namespace_no_right_beyond_it_is_needed(
+    api: wire.Wire, own_cluster: cluster.Cluster, own_namespace: str, own_kubectl: Kubectl
+) -> None:
+    user = f"confined-{own_namespace}"
+    [granted, *_] = yaml.safe_load_all((operating.ROOT / "hack" / "rights.yaml").read_text())
+    beyond = {"customresourcedefinitions", "namespaces"}
+    rules = [rule for rule in granted["rules"] if not beyond & set(rule["resources"])]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "op"}, "rules": rules}
+    own_kubectl("apply", "-n", own_namespace, "-f", "-", given=role)
+    own_kubectl("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", own_namespace)
+    async with operating.running(own_cluster.kubeconfig_for(user), own_namespace) as operator:
+        await trains(api, own_namespace)
+        await operating.eventually(lambda: operator.cache.size(kinds.JOB))
+        assert operating.count(operator.metrics.restarts) == 0
+    assert not [r for r in operating.requests(own_cluster, own_namespace, user) if r.code == 403]

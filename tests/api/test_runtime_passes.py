@@ -64,9 +64,30 @@ async def test_a_pipeline_runs_to_its_end_and_then_nothing_is_written_or_read(
         "patch modelpipelines/status",
         "patch modelpipelines/status",
     ]
+    left = await api.get(operating.PIPELINES, namespace, "digits")
+    assert left is not None
+    assert not {"annotations", "finalizers"} & set(left["metadata"])
     after = operating.requests(api_cluster, namespace)[len(at_end) :]
     assert [str(request) for request in after if request.what != "events"] == []
     assert all(request.code < 400 for request in at_end if request.what != "seldondeployments")
+
+
+async def test_two_operators_at_once_make_nothing_twice(
+    api: wire.Wire, api_cluster: cluster.Cluster, namespace: str, node: kubelet.Scripted, kubeconfig: Path
+) -> None:
+    async with operating.running(kubeconfig, namespace), operating.running(kubeconfig, namespace):
+        for number in range(5):
+            await apply(api, namespace, name=f"digits-{number}")
+        for number in range(5):
+            await settled(api, namespace, "Completed", f"digits-{number}")
+    for resource in (operating.JOBS, operating.CLAIMS):
+        assert len((await api.request("GET", resource.path(namespace)))["items"]) == 5
+    made = [
+        request.what
+        for request in operating.requests(api_cluster, namespace)
+        if (request.verb, request.code, request.dry_run) == ("create", 201, False) and request.what != "events"
+    ]
+    assert sorted(made) == ["jobs"] * 5 + ["persistentvolumeclaims"] * 5
 
 
 async def test_every_child_is_dry_run_before_the_first_is_made(
