@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from hack.generate import conditions, fields
+from modelpipeline import settings
 from modelpipeline.schema import crd
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ FILES = {
     f"crds/{crd.NAME}.yaml": crd.render,
     "docs/fields.md": fields.render,
     "docs/conditions.md": conditions.render,
+    "docs/settings.md": settings.document,
 }
 
 

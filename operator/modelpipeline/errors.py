@@ -20,13 +20,13 @@ class OperatorError(Exception):
         self.message = message
 
 
-class Waiting(OperatorError):
+class Waiting(OperatorError):  # noqa: N818 - a state of things, not a failure
     """Normal waiting; nobody has to do anything."""
 
 
-class Stalled(OperatorError):
+class Stalled(OperatorError):  # noqa: N818 - the word of the condition
     """A person must act: the same attempt would fail in the same way."""
 
 
-class Retryable(OperatorError):
+class Retryable(OperatorError):  # noqa: N818 - what to do about it
     """A fault of the moment: the same attempt may succeed later."""

@@ -35,7 +35,8 @@ def test_an_empty_variable_is_none() -> None:
 
 
 def test_variables_that_kubernetes_makes_of_a_service_of_our_name_do_no_harm() -> None:
-    assert parse(environment={"MODELPIPELINE_SERVICE_HOST": "10.0.0.1", "MODELPIPELINE_PORT": "tcp://10.0.0.1:80"})
+    environment = {"MODELPIPELINE_SERVICE_HOST": "10.0.0.1", "MODELPIPELINE_PORT": "tcp://10.0.0.1:80"}
+    assert parse(environment=environment) == settings.Settings()
 
 
 def test_namespaces_are_a_list_without_duplicates() -> None:
