@@ -45,12 +45,19 @@ def ensure(example: pathlib.Path, file: pathlib.Path, places: Places, namespace:
         filled(yaml.safe_load(example.read_text()), places, namespace), sort_keys=False, default_flow_style=False
     )
     stamp = file.with_suffix(".sha256")
-    if file.is_file() and stamp.is_file() and _hash(file.read_text()) != stamp.read_text():
-        return True
+    if _edited(file, stamp):
+        if places.registry in file.read_text():
+            return True
+        # Edits for a cluster that is no more (its address changed): kept, but no use here.
+        file.replace(file.with_suffix(".old.yaml"))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     stamp.write_text(_hash(text))
     return False
+
+
+def _edited(file: pathlib.Path, stamp: pathlib.Path) -> bool:
+    return file.is_file() and stamp.is_file() and _hash(file.read_text()) != stamp.read_text()
 
 
 def _moved(image: str, places: Places) -> str:

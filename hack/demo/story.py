@@ -159,7 +159,9 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
     tail = processes.tail(ground.state, groundwork.OPERATOR, LOG_LINES)
     show.block([loglines.readable(line) for line in tail])
     show.title("Next")
-    show.block([_environment(ground.cluster.name), f"kubectl describe mpl {groundwork.PIPELINE}", "make demo-down"])
+    name = groundwork.PIPELINE
+    show.block([_environment(ground.cluster.name), f"kubectl describe mpl {name}"])
+    show.block([f"kubectl delete mpl {name} && make demo    # to begin anew", "make demo-down"])
 
 
 _CONDITIONS = '{range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\\n"}{end}'

@@ -36,3 +36,13 @@ def test_an_edited_file_is_kept(tmp_path: pathlib.Path) -> None:
     file.write_text(file.read_text().replace("'30'", "'1'"))
     assert manifest.ensure(EXAMPLE, file, PLACES, "models")
     assert yaml.safe_load(file.read_text())["spec"]["parameters"] == {"epochs": "1"}
+
+
+def test_edits_for_another_cluster_are_put_aside(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "digits.yaml"
+    manifest.ensure(EXAMPLE, file, PLACES, "models")
+    edited = file.read_text().replace("'30'", "'1'")
+    file.write_text(edited)
+    assert not manifest.ensure(EXAMPLE, file, manifest.Places("10.9.0.2:5000", PLACES.git_url, {}), "models")
+    assert "10.9.0.2:5000" in file.read_text()
+    assert (tmp_path / "digits.old.yaml").read_text() == edited
