@@ -147,7 +147,6 @@ class Watch:
             connector_owner=False,
             middlewares=(authorize,),
             proxy=connection.proxy,
-            trust_env=True,
         )
 
 

@@ -104,7 +104,8 @@ class Client:
         self._client: Any = aio_client.ApiClient(self._connection.configuration)
         self._client.user_agent = f"modelpipeline-operator/{modelpipeline.__version__}"
         self._pool = transport.Pool(self._connection.tls())
-        self._client.configuration.client_session_kwargs = {"connector": self._pool.connector}
+        session = {"connector": self._pool.connector, "trust_env": False}
+        self._client.configuration.client_session_kwargs = session
 
     async def close(self) -> None:
         """Close all connections."""

@@ -10,6 +10,8 @@ import os
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib import request
+from urllib.parse import urlsplit
 
 from kubernetes.aio import client as aio_client
 from kubernetes.aio import config as aio_config
@@ -35,6 +37,7 @@ class Connection:
             raise self._unusable(str(error)) from error
         except Exception as error:
             raise self._unusable("it is not a kubeconfig") from error
+        configuration.proxy = configuration.proxy or _environment_proxy(configuration.host)
         self._configuration = configuration
 
     def _unusable(self, why: str) -> errors.Stalled:
@@ -58,7 +61,7 @@ class Connection:
 
     @property
     def proxy(self) -> str | None:
-        """Return the proxy of the kubeconfig."""
+        """Return the proxy of the kubeconfig or of the environment."""
         return str(self._configuration.proxy) if self._configuration.proxy else None
 
     def tls(self) -> ssl.SSLContext:
@@ -89,6 +92,17 @@ class Connection:
         )
         if hasattr(loader, "exec_plugin_expiry"):
             configuration.refresh_api_key_hook = _plugin_refresh(loader)
+
+
+def _environment_proxy(server: str) -> str | None:
+    """Return what HTTPS_PROXY and NO_PROXY say of the server, read once.
+
+    aiohttp would read them, and a .netrc file, for every request anew, in another thread.
+    """
+    parts = urlsplit(server)
+    if request.proxy_bypass(f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)):
+        return None
+    return request.getproxies().get(parts.scheme)
 
 
 def _must_exist(files: str) -> None:

@@ -71,9 +71,24 @@ async def test_a_plug_in_is_asked_again_when_its_answer_runs_out(tmp_path: Path)
     assert await found.authorization() == "Bearer token-3"
 
 
-async def test_the_proxy_of_the_kubeconfig_is_used(tmp_path: Path) -> None:
+async def test_the_proxy_of_the_kubeconfig_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://another:3128")
     found = await loaded(kubeconfig(tmp_path, {}, **{"proxy-url": "http://proxy:3128"}))
     assert found.proxy == "http://proxy:3128"
+
+
+@pytest.mark.parametrize(
+    ("exempt", "expected"),
+    [("", "http://proxy:3128"), ("elsewhere", "http://proxy:3128"), ("127.0.0.1", None), ("127.0.0.1:1", None)],
+    ids=["no exemption", "another host", "the host", "host and port"],
+)
+async def test_the_proxy_of_the_environment_is_used_unless_the_server_is_exempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exempt: str, expected: str | None
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", exempt)
+    found = await loaded(kubeconfig(tmp_path, {}))
+    assert found.proxy == expected
 
 
 @pytest.mark.parametrize(
