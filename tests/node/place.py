@@ -84,13 +84,13 @@ def provide(of: cluster.Cluster) -> Mapping[str, str]:
 
 
 @contextlib.contextmanager
-def git_server(of: cluster.Cluster, state: Path) -> Iterator[tuple[str, str]]:
-    """Serve a repository with all sources; yield its URL and the authority to trust."""
+def git_server(of: cluster.Cluster, state: Path, *, port: int = 0) -> Iterator[tuple[str, str]]:
+    """Serve a repository with all sources (at a free port if none is given); yield its URL and whom to trust."""
     work = state / "sources"
     _write_sources(work)
     repository.ensure(work, state / "git" / "sources.git")
     files = certificates.ensure(state / "certificates", of.address, datetime.datetime.now(datetime.UTC))
-    port = free_port(of.address)
+    port = port or free_port(of.address)
     command = [sys.executable, "-m", "hack.demo.gitserver", "--root", str(state / "git")]
     command += ["--address", of.address, "--port", str(port)]
     command += ["--certificate", str(files.certificate), "--key", str(files.key)]

@@ -11,6 +11,8 @@ from tests.node import place
 
 Object = dict[str, Any]
 
+DOCKER_SECRET = "kubernetes.io/dockerconfigjson"
+
 
 def pipeline(name: str, **spec: Any) -> Object:
     """Return a pipeline; blocks that are None are left out."""

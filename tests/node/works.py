@@ -18,7 +18,7 @@ import tenacity
 from hack.demo import ask
 from hack.seldon import wire
 from tests.node import place
-from tests.support import audit, ground, process
+from tests.support import audit, ground, process, waiting
 from tests.support.kubectl import Kubectl, Refused
 
 Object = dict[str, Any]
@@ -125,6 +125,19 @@ class Works:
         wanted += [f"{ground.STEP}={step}"] if step else []
         found = await self.api.list(resource, self.namespace, ",".join(wanted))
         return sorted(found, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
+
+    async def events(self, name: str) -> list[Object]:
+        """Return the Events about a pipeline."""
+        found = await self.api.list(EVENTS, self.namespace)
+        return [event for event in found if event["involvedObject"]["name"] == name]
+
+    async def warned(self, name: str, reason: str) -> None:
+        """Wait for the Event of a failure: it follows the status, and `kubectl describe` shows it."""
+
+        async def found() -> bool:
+            return any((e["type"], e["reason"]) == ("Warning", reason) for e in await self.events(name))
+
+        await waiting.until_true(found)
 
     async def ask(self, pipeline: Object, payload: Object) -> dict[str, Any]:
         """Ask the server that the pipeline's status names, and give its answer by column."""
