@@ -208,6 +208,8 @@ async def test_an_invalid_value_is_named_by_its_field_and_not_repeated(admin: cl
 async def test_an_immutable_field_is_named_and_the_template_not_repeated(admin: client.Client, namespace: str) -> None:
     job = {"metadata": {"name": "j"}, "spec": {"template": {"spec": pod()["spec"]}}}
     made = await admin.create(kinds.JOB, namespace, job)
+    # Unconditionally: the Job's controller writes to it meanwhile.
+    del made["metadata"]["resourceVersion"]
     made["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": "topsecret"}]
     error = await refusal(admin.replace(kinds.JOB, namespace, made))
     assert error.message == "Job j is refused: spec.template: field is immutable"
