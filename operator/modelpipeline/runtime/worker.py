@@ -173,20 +173,26 @@ class Worker:
         return Result.RECORDED
 
     async def _act(self, key: Key, pipeline: Object, plan: Plan, entry: memory.Entry, now: datetime.datetime) -> Result:
-        """Carry out the first action that is due; the key comes back at once, or when the action may be tried again."""
-        action = plan.actions[0]
-        subject = writer.subject(action)
-        if wait := entry.wait_for(subject, now):
-            self._queue.add_after(key, wait)
+        """Carry out the first action that is due; the key comes back at once, or when the action may be tried again.
+
+        One that must wait holds up no other: a build without room in a quota, say, is no reason not to make a server
+        again. What has to come after it is not in the plan yet.
+        """
+        waits = [entry.wait_for(writer.subject(action), now) for action in plan.actions]
+        if all(waits):
+            self._queue.add_after(key, min(waits))
             self._again_at(key, plan, entry, now)
             return Result.BACKOFF
-        if action == entry.last:
+        action = plan.actions[waits.index(0)]
+        subject = writer.subject(action)
+        if writer.same(action, entry.last):
             # It was carried out and is asked for again: what it led to is not seen yet, or will never be.
             entry.last = None
             entry.repeated(subject, self._clock)
             self._queue.add_after(key, entry.wait_for(subject, now))
             return Result.BACKOFF
-        if isinstance(action, actions.Create) and not await self._still_so(key, pipeline):
+        reads = isinstance(action, actions.DryRun | actions.ReadLog | actions.Look)
+        if not reads and not await self._still_so(key, pipeline):
             self._queue.add(key)
             return Result.STALE
         fault = await self._writer.carry_out(key, action, entry)
@@ -208,7 +214,7 @@ class Worker:
         self._say(key, f"{subject} {fault.reason}: {fault.message}", _log.warning, "not done", action=doing)
 
     async def _still_so(self, key: Key, planned: Object) -> bool:
-        """Ask the API server for the pipeline itself: a replayed, stale one must not start anything."""
+        """Ask the API server for the pipeline itself: a replayed, stale one must not start or end anything."""
         fresh = await self._writer.refresh(kinds.PIPELINE, key, key[1])
         return fresh is not None and _footing(fresh) == _footing(planned)
 

@@ -7,6 +7,7 @@ an answer means (kube/faults.py).
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 
 from modelpipeline import errors
@@ -22,8 +23,8 @@ from modelpipeline.stages import actions
 from modelpipeline.stages.actions import Action, Fault
 
 _LOOK_AGAIN = 10.0
-_ASK_AGAIN, _ASK_FINAL = 30.0, 600.0
-"""Seconds until a dry run with faults is sent again: when none is final, when one is."""
+_ASK_SOON, _ASK_AGAIN, _ASK_FINAL = 3.0, 30.0, 60.0
+"""Seconds until a dry run with faults is sent again: when all pass in moments, when none is final, when one is."""
 
 
 def subject(action: Action) -> str:
@@ -33,6 +34,18 @@ def subject(action: Action) -> str:
     if isinstance(action, actions.ReadLog):
         return f"Log/{action.pod_uid}"
     return action.child
+
+
+def same(action: Action, last: object) -> bool:
+    """Say whether an action is the one before again; a newer resourceVersion makes it no other."""
+    return type(action) is type(last) and _asked(action) == _asked(last)
+
+
+def _asked(action: object) -> object:
+    if not isinstance(action, actions.Replace | actions.Patch):
+        return action
+    metadata = {name: value for name, value in action.body.get("metadata", {}).items() if name != "resourceVersion"}
+    return dataclasses.replace(action, body={**action.body, "metadata": metadata})
 
 
 def fault_of(error: errors.OperatorError) -> Fault:
@@ -119,7 +132,9 @@ class Writer:
         entry.memory.verdicts = {action.fingerprint: verdicts}
         if bad := [fault for fault in found if fault]:
             final = any(fault.final for fault in bad)
-            entry.hold(subject(action), _ASK_FINAL if final else _ASK_AGAIN, self._clock)
+            passing = all(fault.reason == reasons.WAITING_FOR_TERMINATION for fault in bad)
+            seconds = _ASK_SOON if passing else _ASK_FINAL if final else _ASK_AGAIN
+            entry.hold(subject(action), seconds, self._clock)
 
     async def _verdict(self, key: Key, owner_uid: str, kind: Kind, body: Object) -> Fault | None:
         try:
@@ -144,6 +159,9 @@ class Writer:
         if owner == owner_uid or retained:
             self._cache.put(kind, found)
             return None
+        if _of_predecessor(found, key):
+            words = f"{kind.name} {name} of the pipeline that had this name before is still being deleted"
+            return Fault(reasons.WAITING_FOR_TERMINATION, words)
         return fault_of(_conflict_error(kind, key, name))
 
     async def _read_log(self, key: Key, action: actions.ReadLog, entry: memories.Entry) -> None:
@@ -155,6 +173,12 @@ class Writer:
             entry.memory.logs[action.pod_uid] = Fault(reasons.RESULT_LOST, gone, final=True)
         except errors.Stalled as error:
             entry.memory.logs[action.pod_uid] = fault_of(error)
+
+
+def _of_predecessor(found: Object, key: Key) -> bool:
+    """Say whether an object is the child of a pipeline of this name that is gone: it goes by itself."""
+    owners = found["metadata"].get("ownerReferences") or []
+    return any(o.get("controller") and (o.get("kind"), o.get("name")) == (kinds.PIPELINE.name, key[1]) for o in owners)
 
 
 def _conflict_error(kind: Kind, key: Key, name: str) -> errors.Stalled:

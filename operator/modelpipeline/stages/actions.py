@@ -78,7 +78,7 @@ class DryRun:
     A 409 counts as valid when the object there is controlled by `owner_uid` (or is a claim with our label and no
     controller: a retained one, judged by stages/storage.py); else it is a fault with reason NameConflict.
     A plan asks again as long as a verdict holds a fault: the worker does so after 30 s when no fault is final, after
-    10 min when one is (a foreign object deleted, a namespace's label changed), and on a new fingerprint at once.
+    60 s when one is (a foreign object deleted, a namespace's label changed), and on a new fingerprint at once.
     """
 
     fingerprint: str

@@ -181,33 +181,6 @@ def _next_command(seen: Scope, stage: Outcome) -> str:
     return f"kubectl edit mpl {seen.name} -n {seen.namespace}"
 
 
-def _advised(seen: Scope, stages: Stages) -> Stages:
-    """Give every failure the next command to type, where its own words have none."""
-
-    def one(stage: Outcome) -> Outcome:
-        if not stage.failed:
-            return stage
-        return stage.with_(message=statuses.advised(stage.message, _next_command(seen, stage)))
-
-    return replace(
-        stages,
-        storage=one(stages.storage),
-        builds=tuple(one(item) for item in stages.builds),
-        train=one(stages.train),
-        gate=one(stages.gate),
-        served=replace(stages.served, outcome=one(stages.served.outcome)),
-    )
-
-
-def _next_command(seen: Scope, stage: Outcome) -> str:
-    child = stage.child
-    if child and child.kind == kind.JOB.name:
-        return f"see kubectl logs job/{child.name} -n {seen.namespace}"
-    if child and child.kind == kind.POD.name:
-        return f"see kubectl logs {child.name} --all-containers -n {seen.namespace}"
-    return f"kubectl edit mpl {seen.name} -n {seen.namespace}"
-
-
 def _server_image(seen: Scope, images: dict[str, str]) -> str:
     wanted = seen.spec.deploy
     return (wanted.image or images.get(wanted.image_from or "", "")) if wanted else ""

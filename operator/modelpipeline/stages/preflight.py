@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from modelpipeline import errors
 from modelpipeline.api import reasons
-from modelpipeline.api.containers import EnvVar
 from modelpipeline.api.status import Run
 from modelpipeline.kinds import kind
 from modelpipeline.kinds.kind import Kind, Object
@@ -117,8 +116,7 @@ def _image(scope: Scope, name: str | None) -> str:
 
 
 def _deploy_names(scope: Scope) -> set[str]:
-    items: list[EnvVar] = (scope.spec.deploy.env or []) if scope.spec.deploy else []
-    return set().union(*(substitute.names(item.value or "") for item in items)) if items else set()
+    return substitute.referred(scope.spec.deploy.env or ()) if scope.spec.deploy else set()
 
 
 def _invalid(message: str) -> errors.Stalled:

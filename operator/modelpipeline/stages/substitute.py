@@ -8,11 +8,12 @@ $$(params.X) yields the literal $(params.X) (api.md, "Substitution").
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from modelpipeline import errors
 from modelpipeline.api import reasons
+from modelpipeline.api.containers import EnvVar
 
 _NAMESPACES = ("params", "outputs", "metrics", "images", "run", "model", "serving", "trial", "storage")
 _REFERENCE = re.compile(r"(\$?)\$\(((?:" + "|".join(_NAMESPACES) + r")\.[^()\s]*)\)")
@@ -49,6 +50,11 @@ def text(value: str, values: Values, where: str) -> str:
         raise errors.Stalled(reasons.INVALID_SPEC, f"{where}: $({name}) is not known here; known are {choices}"[:500])
 
     return _REFERENCE.sub(replace, value)
+
+
+def referred(env: Iterable[EnvVar]) -> set[str]:
+    """Return the full names that the values of environment variables refer to."""
+    return set().union(*(names(item.value or "") for item in env))
 
 
 def names(value: str) -> set[str]:
