@@ -44,6 +44,39 @@ def of_folder(root: Path, leave_out: Iterable[str] = ()) -> dict[str, File]:
     return {_name(path, base): _file(path, together, base) for path in paths}
 
 
+def of_archive(path: Path, leave_out: Iterable[str] = ()) -> dict[str, File]:
+    """List the archive of a whole file system, such as an exported image."""
+    found: dict[str, tarfile.TarInfo] = {}
+    contents: dict[str, str] = {}
+    together: dict[str, set[str]] = {}
+    with tarfile.open(path, errors="surrogateescape", ignore_zeros=True) as archive:
+        for member in archive:
+            name = member.name.strip("/").removeprefix("./")
+            if not name or name == "." or name.split("/")[0] in leave_out:
+                continue
+            if member.islnk():
+                first = member.linkname.strip("/").removeprefix("./")
+                found[name], contents[name], together[name] = found[first], contents[first], together[first]
+                together[name].add(name)
+                continue
+            found[name], together[name] = member, {name}
+            content = archive.extractfile(member) if member.isreg() else None
+            contents[name] = hashlib.sha256(content.read()).hexdigest() if content else member.linkname
+    kinds = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "folder", tarfile.SYMTYPE: "link", tarfile.FIFOTYPE: "pipe"}
+    return {
+        name: File(
+            kinds.get(member.type, "other"),
+            member.mode & 0o7777,
+            member.uid,
+            member.gid,
+            0 if member.isdir() else int(member.mtime),
+            contents[name],
+            frozenset(together[name] - {name}),
+        )
+        for name, member in found.items()
+    }
+
+
 def apply(layer: Path, root: Path) -> None:
     """Put a layer over a folder, as a container runtime does: whiteouts delete, everything else replaces."""
     with tarfile.open(layer, "r:gz", errors="surrogateescape") as archive:
