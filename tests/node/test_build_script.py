@@ -229,6 +229,23 @@ def test_a_builder_whose_user_may_not_write_the_source_is_told_the_field(builder
     assert "assembleUser" in caught.value.output
 
 
+@pytest.mark.parametrize(("programs", "packs"), [((), False), (("tar",), True)])
+def test_an_owner_too_large_for_busybox_is_never_changed_in_silence(
+    tmp_path: Path, programs: tuple[str, ...], packs: bool
+) -> None:
+    builder = make_root(tmp_path / "root", "busybox", programs)
+    script = "rm -r /tmp/src; echo 1 >/opt/large; chown 1000660000:0 /opt/large"
+    if packs:
+        builder.assemble(script=script)
+        layer.rewrite(builder.layer, tmp_path / "layer.tar.gz", 1 << 20)
+        filesystem.apply(tmp_path / "layer.tar.gz", tmp_path / "root")
+        assert (tmp_path / "root/opt/large").stat().st_uid == 1000660000
+        return
+    with pytest.raises(subprocess.CalledProcessError, match="65") as caught:
+        builder.assemble(script=script)
+    assert "GNU tar" in caught.value.output
+
+
 def test_nothing_changed_is_an_empty_layer(builder: Builder, tmp_path: Path) -> None:
     builder.assemble(script="rm -r /tmp/src; touch -d @0 /tmp")
     layer.rewrite(builder.layer, tmp_path / "layer.tar.gz", 1 << 20)

@@ -14,7 +14,6 @@
 # builder, 65 when what assemble left cannot be read.
 set -u
 umask 022
-unset TAR_OPTIONS GZIP POSIXLY_CORRECT 2>/dev/null
 
 tools=/modelpipeline/tools
 source=/modelpipeline/source
@@ -130,7 +129,7 @@ fi
 
 # ---- what changed --------------------------------------------------------------------------------------------------
 
-"$bb" rm -rf "$layer/after" "$layer/changed" "$layer/links" "$layer/deleted" "$layer/layer.tar" "$layer/scripts"
+"$bb" rm -rf "$layer/after" "$layer/changed" "$layer/links" "$layer/deleted" "$layer/layer.tar" "$layer/scripts" "$layer/large"
 : >"$layer/changed" && : >"$layer/links" && : >"$layer/deleted" || exit 65
 list after
 if unreadable; then
@@ -178,6 +177,8 @@ part == "before" { was[name] = of[1]; next }
 	}
 	printf ".%s%c", name, 0 > (layer "/changed")
 	count++
+	split(of[1], about, "|")
+	if (about[4] > 2097151 || about[5] > 2097151) large = name
 }
 END {
 	for (name in was) {
@@ -189,26 +190,42 @@ END {
 			gone++
 		}
 	}
+	if (large != "") printf "%s", large > (layer "/large")
 	printf "modelpipeline: %d files changed, %d deleted\n", count, gone
 }' layer="$layer" part=mounts RS='\n' /proc/self/mountinfo part=before RS="$mark" "$layer/before" part=after "$layer/after" ||
 	stop 65 BuildFailed "cannot compare the file system with what it was: workspaceSize is too small, or the memory limit in resources"
 
 # ---- the layer -----------------------------------------------------------------------------------------------------
 
+# By its path: a builder whose shell is busybox's would run its own applet.
+gnu=
+for folder in /usr/local/bin /usr/bin /bin; do
+	if [ -x "$folder/tar" ] && "$folder/tar" --version 2>/dev/null | bytes grep -q 'GNU tar'; then
+		gnu=$folder/tar
+		break
+	fi
+done
+
 cd / || exit 65
 packed=1
 if [ ! -s "$layer/changed" ]; then
 	: >"$layer/layer.tar"
 	packed=$?
-elif tar --version 2>/dev/null | "$bb" grep -q 'GNU tar'; then
+elif [ -n "$gnu" ]; then
 	# GNU tar also keeps extended attributes (file capabilities), where it was built with them.
 	more=
-	tar --help 2>/dev/null | "$bb" grep -q -e '--xattrs-include' && more='--xattrs --xattrs-include=*'
+	"$gnu" --help 2>/dev/null | bytes grep -q -e '--xattrs-include' && more='--xattrs --xattrs-include=*'
 	set -f
-	LC_ALL=C tar --create --file="$layer/layer.tar" --null --no-recursion --numeric-owner $more --files-from="$layer/changed"
+	(
+		unset TAR_OPTIONS POSIXLY_CORRECT
+		LC_ALL=C "$gnu" --create --file="$layer/layer.tar" --null --no-recursion --numeric-owner $more --files-from="$layer/changed"
+	)
 	packed=$?
 else
 	# Without GNU tar: busybox, which takes names as words only, so there may be several archives behind one another.
+	if [ -e "$layer/large" ]; then
+		stop 65 BuildFailed "assemble left files of an owner above 2097151, which can only be packed by GNU tar: add tar to the builder image, or set assembleUser"
+	fi
 	"$bb" xargs -0 "$bb" tar -c -f - --no-recursion --numeric-owner <"$layer/changed" >"$layer/layer.tar"
 	packed=$?
 fi
