@@ -5,6 +5,8 @@ A failure names its seed; `-k "seed17"` plays it again.
 
 from __future__ import annotations
 
+import functools
+import json
 import random
 
 import pytest
@@ -17,7 +19,7 @@ from tests.sequences.scenarios import SCENARIOS, Scenario, Story, essence
 from tests.support import store
 from tests.support.store import Call, Chaos
 
-ORDERS = 12
+ORDERS = 6
 """Random orders of each scenario; the whole suite shall stay under a minute on two cores."""
 
 STEPS = 120
@@ -51,16 +53,21 @@ class Storms(Chaos):
         return store.away(call)
 
 
+@functools.cache
+def _end_of(name: str) -> str:
+    scenario = next(s for s in SCENARIOS if s.name == name)
+    return json.dumps(essence(Story.of(scenario).in_order(), scenario), sort_keys=True)
+
+
 @pytest.mark.parametrize("seed", range(ORDERS), ids=lambda seed: f"seed{seed}")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_any_order_comes_to_the_same_end(scenario: Scenario, seed: int) -> None:
-    expected = essence(Story.of(scenario).in_order(), scenario)
     weather = Storms(seed)
     story = Story.of(scenario, chaos=weather, seed=seed)
     world = story.in_any_order(STEPS, CRASH)
     weather.over = True
     world.settle()
     check.end(world, scenario)
-    assert essence(world, scenario) == expected
+    assert json.dumps(essence(world, scenario), sort_keys=True) == _end_of(scenario.name)
     check.nothing_twice(world)
     check.settled(world)

@@ -58,6 +58,7 @@ class Actors:
         self.logs: dict[str, str] = {}
         self._services: set[str] = set()
         self._rolling: dict[str, tuple[int, datetime.datetime]] = {}
+        self._wanted: dict[tuple[str, int], desired.Desired] = {}
 
     def moves(self) -> list[Move]:
         """Return every move that would change something, in a fixed order."""
@@ -180,7 +181,7 @@ class Actors:
         env = {item["name"]: item["value"] for item in containers["push"]["env"]}
         asked = json.loads(env[places.CONTRACT_VARIABLE])
         source = asked.get("git") or {}
-        key = _digest({name: asked[name] for name in ("git", "builder", "env", "path") if name in asked})
+        key = _digest({name: asked[name] for name in ("git", "builder", "env", "path", "image") if name in asked})
         builder = f"sha256:{_digest(asked['builder'])}"
         if source.get("ref") == "broken":
             words = "installing\nno module named foo"
@@ -250,18 +251,24 @@ class Actors:
                 yield Move("seldon", functools.partial(self._reconcile, server))
 
     def _seldon_due(self, server: Object) -> bool:
-        for made in desired.compute(server).deployments:
+        for made in self._wants(server).deployments:
             found = self.store.get(kinds.DEPLOYMENT, kinds.name(made))
             if found is None or not children.covers(found, made):
                 return True
         return self._judged(server, apply=False) != server.get("status")
+
+    def _wants(self, server: Object) -> desired.Desired:
+        key = kinds.uid(server), server["metadata"]["generation"]
+        if key not in self._wanted:
+            self._wanted[key] = desired.compute(server)
+        return self._wanted[key]
 
     def _reconcile(self, server: Object) -> None:
         self._set_status(server, self._judged(server, apply=True))
 
     def _judged(self, server: Object, *, apply: bool) -> Object:
         """Make one pass as Seldon's operator does; without `apply` only say what the status would be."""
-        wanted = desired.compute(server)
+        wanted = self._wants(server)
         names_ = {made["metadata"]["name"] for made in wanted.services}
         existed = names_ <= self._services
         seen = {}

@@ -185,25 +185,25 @@ class Chaos:
 
 
 class CrashAt(Chaos):
-    """Die around the n-th call (from 1), once."""
+    """Die around the n-th write (from 1), or before the n-th request of any sort; once."""
 
     def __init__(self, point: int, when: str) -> None:
         self._point = point
         self._when = when
-        self.count = 0
+        self.requests = 0
+        self.writes = 0
 
     def before(self, call: Call) -> None:
         """Count the call, and die before it."""
-        del call
-        self.count += 1
-        if (self.count, self._when) == (self._point, "before"):
+        self.requests += 1
+        self.writes += call.write
+        if (self.requests, self._when) == (self._point, "before"):
             raise Crash
 
     def after(self, call: Call) -> None:
-        """Die after the call."""
-        del call
-        if (self.count, self._when) == (self._point, "after"):
-            self.count += 1
+        """Die after a write; after a read nothing is different from before the next request."""
+        if call.write and (self.writes, self._when) == (self._point, "after"):
+            self.writes += 1
             raise Crash
 
 
