@@ -34,6 +34,7 @@ SUPERSEDED = "Superseded"
 NOTHING_SERVES = "NothingServes"
 INVALID_SPEC = "InvalidSpec"
 NAME_CONFLICT = "NameConflict"
+DEPLOY_TOO_LARGE = "DeployTooLarge"
 WAITING_FOR_TERMINATION = "WaitingForTermination"
 
 CLAIM_CREATED = "ClaimCreated"
@@ -117,6 +118,12 @@ TABLE = (
         ("Ready", "Stalled", "StorageReady", "Trained", "ImageBuilt", "Deployed"),
         "An object of the name that we need exists and is not ours. It was not touched.",
         "Delete or rename that object, or give the pipeline (or `deploy.name`) another name.",
+    ),
+    Reason(
+        DEPLOY_TOO_LARGE,
+        ("Ready", "Stalled"),
+        "The server's specification is larger than the 64 KiB that the status keeps to make it again.",
+        "Move long values of `deploy.env` to a ConfigMap and name it in `deploy.envFrom`.",
     ),
     Reason(WAITING_FOR_TERMINATION, ("Ready", "Trained"), "The pods of the run before are still ending."),
     Reason(CLAIM_CREATED, ("StorageReady",), "The claim was created and is being provisioned."),

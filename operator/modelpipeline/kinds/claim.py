@@ -27,6 +27,7 @@ class Claim:
     size: str
     access_modes: tuple[str, ...]
     storage_class: str | None
+    created_at: str = ""
 
 
 def build(  # noqa: PLR0913 - a claim is exactly these words
@@ -65,4 +66,5 @@ def observe(obj: Object) -> Claim:
         size=str(requests.get("storage") or ""),
         access_modes=tuple(str(mode) for mode in spec.get("accessModes") or ()),
         storage_class=str(storage_class) if storage_class else None,
+        created_at=str((obj.get("metadata") or {}).get("creationTimestamp") or ""),
     )

@@ -64,7 +64,8 @@ def name(obj: Object) -> str:
 
 def labels(obj: Object) -> dict[str, str]:
     """Return `metadata.labels`, empty when there are none."""
-    return dict((obj.get("metadata") or {}).get("labels") or {})
+    told = (obj.get("metadata") or {}).get("labels")
+    return {key: value for key, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
 
 
 def deleting(obj: Object) -> bool:

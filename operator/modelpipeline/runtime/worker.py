@@ -197,6 +197,8 @@ class Worker:
             return Result.STALE
         fault = await self._writer.carry_out(key, action, entry)
         self._note(key, action, subject, fault, entry)
+        if fault is None and isinstance(action, actions.Delete) and action.event:
+            self._poster.post(pipeline, action.event)
         self._queue.add(key)
         return Result.FAULTED if fault else Result.ACTED
 

@@ -14,6 +14,15 @@ from modelpipeline.kinds.kind import Kind, Object
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """One core/v1 Event on the pipeline; the reason is the condition's."""
+
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """POST `body`, strict; a 409 is answered by reading what is there, and the next plan judges it.
 
@@ -58,11 +67,15 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """DELETE with the uid as precondition, foreground: a namesake that came later is never hit."""
+    """DELETE with the uid as precondition, foreground: a namesake that came later is never hit.
+
+    `event` is told when it is done, where the deletion itself is what a person should know of.
+    """
 
     kind: Kind
     name: str
     uid: str
+    event: Event | None = None
 
     @property
     def child(self) -> str:
@@ -125,15 +138,6 @@ class Fault:
     reason: str
     message: str
     final: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One core/v1 Event on the pipeline; the reason is the condition's."""
-
-    type: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

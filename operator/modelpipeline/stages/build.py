@@ -54,7 +54,12 @@ def decide(scope: Scope, build: Build, number: Run, values: Values, *, reuse: st
             f"-n {scope.namespace}"
         )
         return outcome.failed(step_name, reasons.NAME_CONFLICT, words, key=key)
-    if not found or found.deleting:
+    recorded = same.child.uid if same and same.child else ""
+    if recorded and (not found or found.uid != recorded):
+        # A pod of that name that is not the recorded one is no witness of what was built.
+        words = f"pod {name} is gone before its result was recorded"
+        told = _again(build, step_name, reasons.BUILD_LOST, words, attempt)
+    elif not found or found.deleting:
         told = _start(scope, build, number, values, attempt)
     else:
         told = _watch(scope, build, found, attempt).with_(child=child_ref(kind.POD, found.name, found.uid))

@@ -56,7 +56,9 @@ def decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values
     except errors.Stalled as error:
         stored = scope.stored
         failed = outcome.failed(STEP, error.reason, error.message)
-        return Served(failed, stored.deploy, stored.last_promoted, stored.serving, stored.serving is not None)
+        name = (scope.spec.deploy.name if scope.spec.deploy else None) or scope.name
+        answers = _answers(scope, scope.servers.get(name))
+        return Served(failed, stored.deploy, stored.last_promoted, stored.serving, answers)
 
 
 def _decide(scope: Scope, number: Run, *, ready: bool, image: str, values: Values) -> Served:

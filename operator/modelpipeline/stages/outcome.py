@@ -10,7 +10,7 @@ from datetime import datetime
 
 from modelpipeline import status as statuses
 from modelpipeline.api.status import ChildRef, Step, StepState
-from modelpipeline.stages.actions import Action, Event
+from modelpipeline.stages.actions import Action
 
 _DONE = frozenset({StepState.SUCCEEDED, StepState.CACHED, StepState.SKIPPED})
 _FINAL = _DONE | {StepState.FAILED, StepState.CANCELLED}
@@ -37,7 +37,6 @@ class Outcome:
     started_at: str = ""
     finished_at: str = ""
     actions: tuple[Action, ...] = ()
-    events: tuple[Event, ...] = ()
     look_again_at: datetime | None = None
     notes: dict[str, datetime] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)

@@ -16,8 +16,21 @@ from modelpipeline.api import conditions, reasons
 from modelpipeline.api.status import Run, RunState, Status, Step, StepState
 from modelpipeline.kinds import kind
 from modelpipeline.kinds.kind import Object
-from modelpipeline.stages import build, deploy, gate, outcome, preflight, refusal, run, scope, storage, summary, train
-from modelpipeline.stages.actions import Action, Create, DryRun, Look, Memory, Plan, ReadLog, Snapshot
+from modelpipeline.stages import (
+    build,
+    deploy,
+    gate,
+    keys,
+    outcome,
+    preflight,
+    refusal,
+    run,
+    scope,
+    storage,
+    summary,
+    train,
+)
+from modelpipeline.stages.actions import Action, Create, DryRun, Fault, Look, Memory, Plan, ReadLog, Snapshot
 from modelpipeline.stages.outcome import Outcome
 from modelpipeline.stages.policy import Policy
 from modelpipeline.stages.run import Turn
@@ -53,7 +66,6 @@ def plan(pipeline: Object, children: Snapshot, memory: Memory, now: datetime, po
         return Plan(status=statuses.dump(stored), notes=memory.notes)
     try:
         seen = scope.read(pipeline, children, memory, now, policy)
-        preflight.check(seen)
         turn = run.current(seen)
         held = _hold(seen, turn)
         return held or _decide(seen, turn)
@@ -65,12 +77,21 @@ def _hold(seen: Scope, turn: Turn) -> Plan | None:
     """Return what holds a generation that was not accepted yet: its dry run, or what that said."""
     if refusal.accepted(seen):
         return None
-    wanted = preflight.dry_run(seen, turn.run)
+    # What serves is looked after while a new generation is refused: a typo takes nothing down.
+    unready = preflight.values(seen, turn.run)
+    served = deploy.decide(seen, turn.run, ready=False, image="", values=unready) if seen.spec.deploy else None
+    try:
+        preflight.check(seen)
+        wanted = preflight.dry_run(seen, turn.run)
+    except errors.Stalled as error:
+        return refusal.refused(seen, Fault(error.reason, error.message, final=True), None, served)
     verdict = preflight.verdict(seen, wanted)
     if verdict is None:
         return Plan(status=statuses.dump(seen.stored), actions=(wanted,), notes=seen.memory.notes)
-    faults = [(child, fault) for child, fault in verdict.items() if fault]
-    return refusal.refused(seen, wanted, faults) if faults else None
+    faults = [replace(f, message=f"{child}: {f.message}") for child, f in verdict.items() if f]
+    if not faults:
+        return None
+    return refusal.refused(seen, next((f for f in faults if f.final), faults[0]), wanted, served)
 
 
 def _decide(seen: Scope, turn: Turn) -> Plan:
@@ -83,12 +104,11 @@ def _decide(seen: Scope, turn: Turn) -> Plan:
     actions = (*leftovers, *_allowed(stages), *run.outdated(seen, stages.run.number))
     record = statuses.urgent(seen.stored, wanted) and not _acts_first(seen, stages, actions)
     changed = statuses.changed(seen.stored.conditions or (), wanted.conditions or ())
-    events = tuple(event for stage in stages.all for event in stage.events)
     deadlines = [stage.look_again_at for stage in stages.all if stage.look_again_at]
     return Plan(
         status=statuses.dump(wanted),
         record=record,
-        events=(*summary.events(changed, stalled=summary.stalled(stages.all)), *events),
+        events=summary.events(changed, stalled=summary.stalled(stages.all)),
         actions=actions,
         look_again_at=min(deadlines, default=None),
         notes=stages.served.outcome.notes,
@@ -108,7 +128,7 @@ def _active(seen: Scope, turn: Turn) -> Stages:
     trainer = (seen.spec.train.image or images.get(seen.spec.train.image_from or "", "")) if seen.spec.train else ""
     values = preflight.values(seen, turn.run, images={**stored_images, **images})
     trained = train.decide(seen, turn, kept, trainer, values)
-    current = _with_results(seen, turn.run, trained, cached)
+    current = _with_results(seen, _with_train_key(turn.run, trainer, cached), trained, cached)
     judged = gate.decide(seen, trained, turn.run.id)
     waiting = deploy.Served(outcome.waiting(deploy.STEP))
     stages = _halted(Stages(current, kept, builds, trained, judged, waiting))
@@ -192,6 +212,15 @@ def _reusable(seen: Scope, turn: Turn, name: str) -> str:
     if name != trainer or not run.cached_from(seen, turn):
         return ""
     return (seen.stored.images or {}).get(name, "")
+
+
+def _with_train_key(current: Run, trainer: str, cached: Run | None) -> Run:
+    """Fix trainKey when the trainer is known: what was asked for, and by which image it was done."""
+    if cached:
+        return current.model_copy(update={"train_key": cached.train_key})
+    if not trainer or current.train_key or not current.spec_train_key:
+        return current
+    return current.model_copy(update={"train_key": keys.fingerprint([current.spec_train_key, trainer])})
 
 
 def _with_results(seen: Scope, current: Run, trained: Outcome, cached: Run | None) -> Run:

@@ -6,6 +6,8 @@ sent to the API server as a dry run. Elsewhere: the stages that make the real on
 
 from __future__ import annotations
 
+import json
+
 from modelpipeline import errors
 from modelpipeline.api import reasons
 from modelpipeline.api.status import Run
@@ -16,6 +18,8 @@ from modelpipeline.stages.actions import DryRun, Fault
 from modelpipeline.stages.scope import Scope
 from modelpipeline.stages.substitute import Values
 
+DEPLOY_LIMIT_BYTES = 64 * 1024
+"""What status.lastPromoted may hold of a server (api.md)."""
 PLACEHOLDER_DIGEST = "sha256:" + "0" * 64
 
 
@@ -70,10 +74,18 @@ def dry_run(scope: Scope, run: Run) -> DryRun:
     if spec.deploy:
         image = spec.deploy.image or _image(scope, spec.deploy.image_from)
         name = spec.deploy.name or scope.name
-        known = values(scope, run, placeholders=True)
-        bodies.append((kind.SELDON_DEPLOYMENT, deploy.body(scope, name, deploy.spec(scope, spec.deploy, image, known))))
+        wanted = deploy.spec(scope, spec.deploy, image, values(scope, run, placeholders=True))
+        _check_size(wanted)
+        bodies.append((kind.SELDON_DEPLOYMENT, deploy.body(scope, name, wanted)))
     fingerprint = keys.fingerprint([body for _, body in bodies])
     return DryRun(fingerprint, tuple(bodies), scope.uid)
+
+
+def _check_size(wanted: Object) -> None:
+    size = len(json.dumps(wanted).encode())
+    if size > DEPLOY_LIMIT_BYTES:
+        words = f"spec.deploy makes a SeldonDeployment of {size} bytes, at most {DEPLOY_LIMIT_BYTES} are kept"
+        raise errors.Stalled(reasons.DEPLOY_TOO_LARGE, f"{words}; move long values of env to a ConfigMap (envFrom)")
 
 
 def verdict(scope: Scope, wanted: DryRun) -> dict[str, Fault | None] | None:

@@ -16,9 +16,12 @@ from modelpipeline.api.status import Condition, Status
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import scope, summary
 from modelpipeline.stages.actions import DryRun, Fault, Plan
+from modelpipeline.stages.deploy import Served
 from modelpipeline.stages.scope import Scope
 
-_OF_THE_SPEC = frozenset({reasons.INVALID_SPEC, reasons.NAME_CONFLICT, reasons.POD_SECURITY_DENIED})
+_OF_THE_SPEC = frozenset(
+    {reasons.INVALID_SPEC, reasons.NAME_CONFLICT, reasons.DEPLOY_TOO_LARGE, reasons.POD_SECURITY_DENIED}
+)
 _SUMMARIES = (conditions.READY, conditions.RECONCILING, conditions.STALLED)
 
 
@@ -40,20 +43,21 @@ def stalled(pipeline: Object, stored: Status, error: errors.Stalled, now: dateti
     metadata = pipeline.get("metadata") or {}
     generation = int(metadata.get("generation") or 0)
     message = _advised(error.message, str(metadata.get("name")), str(metadata.get("namespace")))
-    return _plan(stored, generation, error.reason, message, now, final=True)
+    return _plan(stored, generation, Fault(error.reason, message, final=True), now, None)
 
 
-def refused(seen: Scope, wanted: DryRun, faults: list[tuple[str, Fault]]) -> Plan:
-    """Return the plan for a spec of which the API server refuses a child, or cannot say yet.
+def refused(seen: Scope, fault: Fault, wanted: DryRun | None, served: Served | None) -> Plan:
+    """Return the plan for a spec that cannot work, or of which the API server refuses a child or cannot say yet.
 
-    The dry run stays the one action: the worker repeats it, slowly.
+    The dry run is repeated, slowly: the cause may lie outside the spec. Beside it only what serves is looked after.
     """
-    child, fault = next(((c, f) for c, f in faults if f.final), faults[0])
     final = fault.final or fault.reason in _OF_THE_SPEC
-    message = f"{child}: {fault.message}"
-    message = _advised(message, seen.name, seen.namespace) if final else message
-    told = _plan(seen.stored, seen.generation, fault.reason, message, seen.now, final=final)
-    return Plan(told.status, told.record, told.events, (wanted,), notes=seen.memory.notes)
+    message = _advised(fault.message, seen.name, seen.namespace) if final else fault.message
+    available = summary.availability(served.serving, available=served.available) if served else None
+    told = _plan(seen.stored, seen.generation, Fault(fault.reason, message, final), seen.now, available)
+    kept_alive = served.outcome.actions if served else ()
+    actions = (*kept_alive, wanted) if wanted else kept_alive
+    return Plan(told.status, told.record, told.events, actions, notes=seen.memory.notes)
 
 
 def kept(stored: Status, types: Iterable[str]) -> list[statuses.Verdict]:
@@ -68,24 +72,28 @@ def _advised(message: str, name: str, namespace: str) -> str:
     return statuses.advised(message, f"kubectl edit mpl {name} -n {namespace}")
 
 
-def _plan(stored: Status, generation: int, reason: str, message: str, now: datetime, *, final: bool) -> Plan:
-    summary_type = conditions.STALLED if final else conditions.RECONCILING
-    others = [c.type for c in stored.conditions or () if c.type not in _SUMMARIES]
+def _plan(stored: Status, generation: int, fault: Fault, now: datetime, available: statuses.Verdict | None) -> Plan:
     verdicts = [
-        statuses.Verdict(conditions.READY, "False", reason, message),
-        statuses.Verdict(summary_type, "True", reason, message),
+        statuses.Verdict(conditions.READY, "False", fault.reason, fault.message),
+        statuses.Verdict(
+            conditions.STALLED if fault.final else conditions.RECONCILING, "True", fault.reason, fault.message
+        ),
     ]
     told = statuses.conclude(stored.conditions or (), verdicts, generation, scope.stamp(now))
-    untouched = [c for c in stored.conditions or () if c.type in others]
-    merged = sorted([*told, *untouched], key=_place)
+    untouched = [c for c in stored.conditions or () if c.type not in _SUMMARIES]
+    if available and any(c.type == conditions.AVAILABLE for c in untouched):
+        untouched = [c for c in untouched if c.type != conditions.AVAILABLE]
+        told += statuses.conclude(stored.conditions or (), [available], generation, scope.stamp(now))
     # A generation that waits for its check is not observed yet: GitOps tools then read it as in progress.
-    observed = generation if final else (stored.observed_generation if stored.observed_generation is not None else -1)
-    wanted = stored.model_copy(update={"conditions": merged, "observed_generation": observed})
-    changed = statuses.changed(stored.conditions or (), told)
+    before = -1 if stored.observed_generation is None else stored.observed_generation
+    merged = sorted([*told, *untouched], key=_place)
+    wanted = stored.model_copy(
+        update={"conditions": merged, "observed_generation": generation if fault.final else before}
+    )
     return Plan(
         status=statuses.dump(wanted),
         record=statuses.urgent(stored, wanted),
-        events=summary.events(changed, stalled=final),
+        events=summary.events(statuses.changed(stored.conditions or (), told), stalled=fault.final),
     )
 
 

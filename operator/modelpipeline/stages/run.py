@@ -174,4 +174,4 @@ def child(scope: Scope, number: int, step: str, key: str, attempt: int = 0) -> s
 
 def _number_of(run: str) -> int:
     head = run.partition("-")[0]
-    return int(head) if head.isdigit() else 0
+    return int(head) if head.isascii() and head.isdigit() else 0

@@ -29,6 +29,7 @@ class Scope:
     namespace: str
     uid: str
     generation: int
+    created_at: str
     spec: Spec
     stored: Status
     now: datetime
@@ -103,6 +104,7 @@ def read(pipeline: Object, children: Snapshot, memory: Memory, now: datetime, po
         namespace=str(meta.get("namespace") or ""),
         uid=str(meta.get("uid") or ""),
         generation=int(meta.get("generation") or 0),
+        created_at=str(meta.get("creationTimestamp") or ""),
         spec=spec,
         stored=read_status(pipeline),
         now=now,

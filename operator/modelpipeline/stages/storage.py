@@ -15,7 +15,7 @@ from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import keys, outcome
 from modelpipeline.stages.actions import Create, Look, Patch
 from modelpipeline.stages.outcome import Outcome
-from modelpipeline.stages.scope import Scope, child_ref
+from modelpipeline.stages.scope import Scope, child_ref, parse_time
 
 STEP = "storage"
 CONDITION = conditions.STORAGE_READY
@@ -59,7 +59,7 @@ def decide(scope: Scope) -> Outcome:
             f"-n {scope.namespace}",
             child=ref,
         )
-    return _judge(found, name).with_(child=ref, actions=_upkeep(scope, storage, found))
+    return _judge(scope, storage, found).with_(child=ref, actions=_upkeep(scope, storage, found))
 
 
 def claim_name(pipeline: str, storage: Storage) -> str:
@@ -122,13 +122,14 @@ def _absent(scope: Scope, storage: Storage, name: str) -> Outcome:
     )
 
 
-def _judge(found: claim.Claim, name: str) -> Outcome:
+def _judge(scope: Scope, storage: Storage, found: claim.Claim) -> Outcome:
+    name = found.name
     if found.phase == "Lost":
         return outcome.failed(
             STEP, reasons.STORAGE_LOST, f"the volume of claim {name} is lost; restore it, or make a new pipeline"
         )
     if found.phase == "Bound":
-        return outcome.done(STEP, reasons.BOUND, f"claim {name} is bound")
+        return _bound(scope, storage, found)
     return Outcome(
         STEP,
         StepState.SUCCEEDED,
@@ -136,6 +137,20 @@ def _judge(found: claim.Claim, name: str) -> Outcome:
         f"claim {name} binds when the first pod that uses it is scheduled",
         "Unknown",
     )
+
+
+def _bound(scope: Scope, storage: Storage, found: claim.Claim) -> Outcome:
+    fault = scope.fault(kind.CLAIM, found.name)
+    if storage.claim_name:
+        return outcome.done(STEP, reasons.CLAIM_FOUND, f"claim {found.name} is bound")
+    if fault and _grows(found.size, storage.size or ""):
+        words = f"claim {found.name} stays at {found.size}, the pipeline goes on: {fault.message}"
+        return outcome.done(STEP, reasons.RESIZE_NOT_SUPPORTED, words)
+    created, since = parse_time(found.created_at), parse_time(scope.created_at)
+    if not found.controller and created and since and created < since:
+        words = f"claim {found.name}, which an earlier pipeline of this name left, is used again"
+        return outcome.done(STEP, reasons.ADOPTED, words)
+    return outcome.done(STEP, reasons.BOUND, f"claim {found.name} is bound")
 
 
 def _ours(scope: Scope, found: claim.Claim) -> bool:

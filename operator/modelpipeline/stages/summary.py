@@ -50,7 +50,7 @@ def verdicts(
     ready = _ready(seen, current, stages, serving, available=available)
     told = [ready, _finished(current, stages), *_of_stages(stages)]
     if seen.spec.deploy or serving:
-        told.append(_available(serving, available=available))
+        told.append(availability(serving, available=available))
     if ready.status == "False" and stalled(stages):
         told.append(Verdict(conditions.STALLED, "True", ready.reason, ready.message))
     elif ready.status == "False" and ready.reason != reasons.SERVER_UNAVAILABLE:
@@ -134,7 +134,8 @@ def _words(serving: Serving) -> str:
     return f"the model of run {serving.run}{metric} serves{where}"
 
 
-def _available(serving: Serving | None, *, available: bool) -> Verdict:
+def availability(serving: Serving | None, *, available: bool) -> Verdict:
+    """Return what Available says: some promoted revision answers, or which one does not."""
     if available:
         words = _words(serving) if serving else "the model serves"
         return Verdict(conditions.AVAILABLE, "True", reasons.SERVING, words)

@@ -342,10 +342,8 @@ def recorded(scope: Scope, turn: run.Turn, seen: Outcome) -> Outcome:
     if found and seen.child and found.uid == seen.child.uid and seen.done and _contradicts(scope, found):
         # A recorded exit 0 is final: a Job that says otherwise afterwards is in the way, and nothing more.
         words = f"Job {found.name} went on after its container had ended with exit code 0; it is deleted"
-        return known.with_(
-            actions=(Delete(kind.JOB, found.name, found.uid),),
-            events=(Event("Warning", reasons.JOB_CONTRADICTED, words),),
-        )
+        event = Event("Warning", reasons.JOB_CONTRADICTED, words)
+        return known.with_(actions=(Delete(kind.JOB, found.name, found.uid, event),))
     return known
 
 
