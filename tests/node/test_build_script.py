@@ -122,6 +122,7 @@ OURS = ("modelpipeline", "proc", "dev")
         pytest.param("dash", ("dash", "tar"), id="dash and GNU tar"),
         pytest.param("bash", ("bash", "tar"), id="bash and GNU tar"),
         pytest.param("dash", ("dash",), id="dash, no tar"),
+        pytest.param("busybox", ("tar",), id="busybox and GNU tar"),
     ],
 )
 def test_builder_and_layer_are_what_assemble_left(tmp_path: Path, shell: str, programs: tuple[str, ...]) -> None:
