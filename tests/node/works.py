@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import tenacity
 from hack.demo import ask
 from hack.seldon import wire
 from tests.node import place
-from tests.support import audit, ground, process, waiting
+from tests.support import audit, ground, process
 from tests.support.kubectl import Kubectl, Refused
 
 Object = dict[str, Any]
@@ -54,6 +54,11 @@ class Works:
     def tags(self, name: str = "server") -> dict[str, str]:
         """Return what was pushed to a repository of the test's own."""
         return self.place.shelf.tags(f"{self.namespace}/{name}")
+
+    def manifests(self, name: str = "server") -> int:
+        """Return how many manifests were ever pushed to a repository of the test's own, tagged or not."""
+        folder = self.place.cluster.state / "registry/docker/registry/v2/repositories" / self.namespace / name
+        return len(list((folder / "_manifests/revisions/sha256").iterdir()))
 
     async def apply(self, pipeline: Object) -> Object:
         """Create a pipeline, or give the one of its name this spec; unknown fields are refused."""
@@ -137,7 +142,19 @@ class Works:
         async def found() -> bool:
             return any((e["type"], e["reason"]) == ("Warning", reason) for e in await self.events(name))
 
-        await waiting.until_true(found)
+        await self.until_true(found)
+
+    async def until_true(self, true: Callable[[], Awaitable[bool]]) -> None:
+        """Ask again and again until the answer is yes; when it never is, tell everything that is known."""
+        retrying = tenacity.AsyncRetrying(
+            wait=tenacity.wait_fixed(0.05),
+            stop=tenacity.stop_after_delay(_PATIENCE),
+            retry=tenacity.retry_if_result(lambda answer: not answer),
+        )
+        try:
+            await retrying(true)
+        except tenacity.RetryError as nothing:
+            raise AssertionError(f"what the test waits for never came\n{await self.story()}") from nothing
 
     async def ask(self, pipeline: Object, payload: Object) -> dict[str, Any]:
         """Ask the server that the pipeline's status names, and give its answer by column."""

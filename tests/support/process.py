@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from tests.support import clusters
 
@@ -86,10 +86,15 @@ class Operator:
         return self._log.read_text() if self._log.exists() else ""
 
     @property
+    def said(self) -> list[dict[str, Any]]:
+        """Return the log entries of the process that runs now; a line that is still being written is left out."""
+        lines = self.log[self._from :].splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+
+    @property
     def passes(self) -> dict[str, int]:
         """Return how many looks at pipelines this process made, by their result; empty while it cannot say."""
-        entries = [json.loads(line) for line in self.log[self._from :].splitlines() if line.startswith("{")]
-        port = next((entry["port"] for entry in entries if entry["event"] == "listening"), None)
+        port = next((entry["port"] for entry in self.said if entry["event"] == "listening"), None)
         if not port:
             return {}
         try:
