@@ -116,9 +116,7 @@ class Client:
             source = self._copy(source, image, work)
         words = ["mutate", source, "--repo", image, "--append", str(layer), "--cmd", _csv(changes.cmd)]
         words += [word for name, value in sorted(changes.env.items()) for word in ("--env", f"{name}={value}")]
-        words += [
-            word for name, value in sorted(changes.labels.items()) for word in ("--label", _csv(f"{name}={value}"))
-        ]
+        words += [word for name, value in sorted(changes.labels.items()) for word in ("--label", _pair(name, value))]
         done = self._crane(words, insecure or source_insecure, seconds=3600)
         return _checked(self._good(done, image, "push").rpartition("@")[2])
 
@@ -165,6 +163,11 @@ class Client:
 def _csv(value: str) -> str:
     """Return the value as one field, for flags that crane splits at commas."""
     return '"' + value.replace('"', '""') + '"'
+
+
+def _pair(name: str, value: str) -> str:
+    """Return a label as crane's flag takes it: read as CSV, but only when there is more than one equals sign."""
+    return _csv(f"{name}={value}") if "=" in value else f"{name}={value}"
 
 
 def _checked(digest: str) -> str:
