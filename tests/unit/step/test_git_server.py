@@ -144,7 +144,7 @@ def test_a_full_commit_is_fetched_though_no_ref_names_it(server: Server, tmp_pat
     assert git.clone(server.url(), first, tmp_path / "clone", access(server, tmp_path, server.url())) == first
 
 
-@pytest.mark.parametrize("ref", ["mian", "0" * 40, "refs/heads/main"])
+@pytest.mark.parametrize("ref", ["no-such-branch", "0" * 40, "refs/heads/main"])
 def test_a_ref_that_is_not_there_is_told(server: Server, tmp_path: Path, ref: str) -> None:
     with pytest.raises(errors.Stalled) as caught:
         git.clone(server.url(), ref, tmp_path / "clone", access(server, tmp_path, server.url()))
