@@ -175,6 +175,7 @@ class Settings:
             proxy=dict(self.proxy),
             strict_job_status=self.strict_job_status,
             settle_seconds=self.settle_seconds,
+            resync_seconds=self.resync_seconds,
         )
 
     def redacted(self) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class Policy:
 
     `build_image` runs fetch and push of a build pod; `proxy` are HTTP_PROXY, HTTPS_PROXY, NO_PROXY for them;
     `strict_job_status` waits for the Job's own condition instead of the container's exit code (facts: some 2 s later);
-    `settle_seconds` is how long a roll-out must look complete before it is believed.
+    `settle_seconds` is how long a roll-out must look complete before it is believed; `resync_seconds` is how long a
+    fact may stay unseen that a watch has lost.
     """
 
     build_image: str = "modelpipeline/build:dev"
@@ -28,3 +29,4 @@ class Policy:
     proxy: dict[str, str] = field(default_factory=dict)
     strict_job_status: bool = False
     settle_seconds: float = 2.0
+    resync_seconds: float = 20.0

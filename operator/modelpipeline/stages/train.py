@@ -25,8 +25,8 @@ STEP = run.TRAIN
 CONDITION = conditions.TRAINED
 POD_PATIENCE = timedelta(seconds=15)
 """How long a Job may have no pod before we say so."""
-UNSEEN = timedelta(seconds=60)
-"""How long after a Job's end its pod is looked for: two comparisons of the cache with the API server fit in."""
+UNSEEN_RESYNCS = 3
+"""How many resyncs after a Job's end its pod is looked for: at least two whole ones fit in."""
 
 
 def decide(scope: Scope, turn: run.Turn, storage: Outcome, image: str, values: Values) -> Outcome:
@@ -254,10 +254,13 @@ def _finished_unseen(scope: Scope, train: Train, found: job.Job) -> Outcome:
 def _last_words_awaited(scope: Scope, found: job.Job) -> Outcome | None:
     """Wait for a pod that was not seen to end: its watch may lag behind the Job's, and a resync brings what it lost."""
     ended = parse_time(found.finished_at)
-    if not ended or scope.now >= ended + UNSEEN:
+    if not ended:
+        return None
+    until = ended + UNSEEN_RESYNCS * timedelta(seconds=scope.policy.resync_seconds)
+    if scope.now >= until:
         return None
     return outcome.running(
-        STEP, reasons.TRAINING, _at_work(scope, found), started_at=found.created_at, look_again_at=ended + UNSEEN
+        STEP, reasons.TRAINING, _at_work(scope, found), started_at=found.created_at, look_again_at=until
     )
 
 
