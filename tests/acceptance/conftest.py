@@ -9,7 +9,7 @@ import pytest
 
 from hack.cluster import cluster
 from hack.seldon import standin, wire
-from tests.support import clusters, ground, kubelet, process
+from tests.support import clusters, ground, kubelet, process, versions, waiting
 from tests.support.kubectl import Kubectl
 
 
@@ -30,16 +30,23 @@ def operator(operator_kubeconfig: Path, namespace: str, tmp_path: Path) -> proce
 async def idle(
     api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str, operator: process.Operator
 ) -> AsyncIterator[ground.Ground]:
-    """Give everything, with an operator that the test starts itself; it is ended in any case."""
+    """Give everything, with an operator that the test starts itself; it is ended in any case.
+
+    Whatever the test is about, no version of a pipeline that it brought about may break an invariant.
+    """
     async with (
         wire.Wire(api_cluster.kubeconfig) as api,
         kubelet.Scripted(api_cluster.kubeconfig, namespace=namespace) as node,
         standin.StandIn(api_cluster.kubeconfig, namespace=namespace) as seldon,
+        waiting.History(api, ground.PIPELINES, namespace) as history,
     ):
+        made = ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator)
         try:
-            yield ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator)
+            yield made
         finally:
-            operator.stop()
+            operator.end()
+        versions.check(history.versions)
+        versions.check_children(await api.list(ground.PIPELINES, namespace), await made.all_children())
 
 
 @pytest.fixture

@@ -106,6 +106,21 @@ async def test_case_28_another_epoch_count_is_a_new_run(here: Ground) -> None:
     assert len(jobs) == 2
 
 
+async def test_case_28_a_build_of_the_same_inputs_is_used_again(here: Ground) -> None:
+    reports(here, "0.97")
+    here.node.script(BUILD, message=manifests.pushed())
+    wanted = manifests.digits(parameters={"epochs": "3"})
+    await here.apply(wanted)
+    first = await here.ready("digits")
+    here.node.script(BUILD, message=manifests.pushed(cached=True))
+    wanted["spec"]["parameters"] = {"epochs": "5"}
+    await here.apply(wanted)
+    done = await here.ready("digits")
+    assert done["status"]["run"]["number"] == 2
+    assert ground.step(done, "build-server")["state"] == "Cached"
+    assert done["status"]["images"] == first["status"]["images"]
+
+
 async def test_case_67_a_loosened_gate_deploys_the_model_that_is_there(here: Ground) -> None:
     reports(here, "0.75")
     await here.apply(gated())

@@ -106,27 +106,30 @@ async def test_case_68_a_result_that_nobody_saw_is_read_from_the_pod(here: Groun
     await here.one(ground.JOBS)
 
 
-async def test_case_68_a_result_that_is_gone_is_lost_and_not_trained_again(here: Ground) -> None:
-    running = here.node.hold(TRAIN)
-    await here.apply(served(gate=[{"metric": "accuracy", "min": "0.8"}]))
+async def test_case_68_a_result_that_is_gone_is_lost_and_not_trained_again(idle: Ground) -> None:
+    # For three resyncs it is looked for: a watch may only lag.
+    operator = idle.operator.like(resync_seconds=1)
+    operator.start()
+    running = idle.node.hold(TRAIN)
+    await idle.apply(served(gate=[{"metric": "accuracy", "min": "0.8"}]))
     pod = await running.arrived()
-    await here.says("digits", "Trained", "Training")
-    here.operator.stop()
-    here.node.release(running)
-    job = await here.one(ground.JOBS)
-    await here.until_any(ground.JOBS, job["metadata"]["name"], lambda found: found["status"].get("succeeded") == 1)
-    await here.api.delete(wire.PODS, here.namespace, pod["metadata"]["name"])
+    await idle.says("digits", "Trained", "Training")
+    operator.stop()
+    idle.node.release(running)
+    job = await idle.one(ground.JOBS)
+    await idle.until_any(ground.JOBS, job["metadata"]["name"], lambda found: found["status"].get("succeeded") == 1)
+    await idle.api.delete(wire.PODS, idle.namespace, pod["metadata"]["name"])
 
     async def collected() -> bool:
-        return not await here.api.list(wire.PODS, here.namespace)
+        return not await idle.api.list(wire.PODS, idle.namespace)
 
     await waiting.until_true(collected)
-    here.operator.start()
-    lost = await here.stalled("digits")
+    with operator:
+        lost = await idle.stalled("digits")
     assert says(lost, "Trained") == ("False", "ResultLost")
     assert "kubectl edit mpl digits" in condition(lost, "Trained")["message"]
-    assert (await here.one(ground.JOBS))["metadata"]["uid"] == job["metadata"]["uid"]
-    assert not await here.children(wire.SELDON_DEPLOYMENTS)
+    assert (await idle.one(ground.JOBS))["metadata"]["uid"] == job["metadata"]["uid"]
+    assert not await idle.children(wire.SELDON_DEPLOYMENTS)
 
 
 async def test_case_66_the_first_of_three_edits_never_comes_back(here: Ground) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hack.seldon import wire
-from tests.support import ground, manifests
+from tests.support import ground, manifests, scripts
 from tests.support.ground import Ground, condition, says
 from tests.support.kubectl import Kubectl
 
@@ -63,6 +63,32 @@ async def test_a_trainer_that_fails_is_quoted_and_nothing_follows(
     assert says(ended, "GatePassed") == ("", ""), "there was nothing to judge"
     await here.one(ground.JOBS)
     assert not await here.children(wire.SELDON_DEPLOYMENTS)
+
+
+async def test_a_trainer_that_takes_too_long_is_stopped(here: Ground) -> None:
+    here.node.hold(TRAIN)
+    await here.apply(manifests.pipeline("digits", train=manifests.train(timeoutSeconds=1)))
+    ended = await here.stalled("digits")
+    require_told(ended, "Trained", "TrainingTimeout", "train.timeoutSeconds")
+
+
+async def test_an_image_that_cannot_be_pulled_is_named_until_it_can(here: Ground) -> None:
+    said = 'Back-off pulling image "registry.example/train:1"'
+    here.node.script(TRAIN, waiting="ImagePullBackOff", waiting_message=said)
+    await here.apply(manifests.pipeline("digits", train=manifests.train()))
+    waits = await here.says("digits", "Trained", "PodPending")
+    require_told(waits, "Trained", "PodPending", "cannot be pulled", said, "kubectl describe pod")
+    assert says(waits, "Stalled") == ("", ""), "it may yet come"
+    here.node.script(TRAIN)
+    done = await here.ready("digits")
+    assert says(done, "Ready") == ("True", "Completed")
+
+
+async def test_a_trainer_without_memory_says_so(here: Ground) -> None:
+    here.node.script(TRAIN, main=scripts.Exit(137, reason="OOMKilled"))
+    await here.apply(manifests.pipeline("digits", train=manifests.train()))
+    ended = await here.stalled("digits")
+    require_told(ended, "Trained", "TrainingFailed", "137", "OOMKilled")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,12 @@ EVENTS = wire.Resource("v1", "events")
 SECRETS = wire.Resource("v1", "secrets")
 
 STEP = "modelpipeline.dev/step"
-_CHILDREN = (wire.PERSISTENT_VOLUME_CLAIMS, JOBS, wire.PODS, wire.SELDON_DEPLOYMENTS)
+_CHILDREN = {
+    "PersistentVolumeClaim": wire.PERSISTENT_VOLUME_CLAIMS,
+    "Job": JOBS,
+    "Pod": wire.PODS,
+    "SeldonDeployment": wire.SELDON_DEPLOYMENTS,
+}
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,15 @@ class Ground:
         found = await self.api.list(resource, self.namespace, ",".join(wanted))
         return sorted(found, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
 
+    async def all_children(self) -> list[Object]:
+        """Return everything in the namespace that is of a kind that the operator makes, as it makes it."""
+        found = {kind: await self.api.list(resource, self.namespace) for kind, resource in _CHILDREN.items()}
+        # A list leaves out what its items have in common.
+        return [{**item, "kind": kind} for kind, items in found.items() for item in items]
+
     async def nothing_started(self) -> bool:
         """Say whether there is no child of any kind in the namespace."""
-        return not any([await self.api.list(resource, self.namespace) for resource in _CHILDREN])
+        return not await self.all_children()
 
     async def events(self, name: str) -> list[Object]:
         """Return the Events about a pipeline, oldest first."""
@@ -119,7 +130,7 @@ class Ground:
     async def story(self) -> str:
         """Return all that helps to see why something never came: objects, Events, the operator's log."""
         told = []
-        for resource in (PIPELINES, *_CHILDREN, wire.DEPLOYMENTS):
+        for resource in (PIPELINES, *_CHILDREN.values(), wire.DEPLOYMENTS):
             for item in await self.api.list(resource, self.namespace):
                 item["metadata"].pop("managedFields", None)
                 told.append(f"--- {resource.plural} {item['metadata']['name']}\n{json.dumps(item)}")

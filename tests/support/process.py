@@ -33,6 +33,7 @@ class Operator:
         where = ("run", f"--kubeconfig={kubeconfig}", f"--namespaces={','.join(namespaces)}")
         self.command = [sys.executable, "-m", *module, *where, *flags]
         self._log = log
+        self._others: list[Operator] = []
         self._from = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._out: IO[bytes] | None = None
@@ -46,7 +47,9 @@ class Operator:
 
     def like(self, *wrapper: str, **settings: object) -> Operator:
         """Return an operator of the same place with other settings, or one that kills itself (`wrapper`)."""
-        return Operator(self._kubeconfig, self._namespaces, self._log, wrapper=wrapper, **settings)
+        made = Operator(self._kubeconfig, self._namespaces, self._log, wrapper=wrapper, **settings)
+        self._others.append(made)
+        return made
 
     def start(self) -> None:
         """Start the process; what an earlier one logged stays."""
@@ -59,6 +62,11 @@ class Operator:
         if self._process and self._process.poll() is None:
             self._process.terminate()
         self.wait()
+
+    def end(self) -> None:
+        """End it, and every other that was made like it: a test that failed may have left one running."""
+        for each in (*self._others, self):
+            each.stop()
 
     def kill(self) -> None:
         """End it with SIGKILL, in the middle of whatever it does."""
