@@ -121,13 +121,8 @@ async def test_case_57_killed_around_each_write(idle: Ground, number: int, when:
 async def _without_fault(here: Ground) -> Object:
     """Return the end of a run without fault, for a test that is run alone."""
     await here.api.delete(ground.PIPELINES, here.namespace, "digits")
-    for resource in _KINDS.values():
-
-        async def gone(resource: wire.Resource = resource) -> bool:
-            found = await here.api.list(resource, here.namespace)
-            return not [item for item in found if item["metadata"].get("ownerReferences")]
-
-        await waiting.until_true(gone)
+    await here.api.delete(wire.PERSISTENT_VOLUME_CLAIMS, here.namespace, "digits-models")
+    await waiting.until_true(here.nothing_started)
     async with stage(here):
         await here.apply(manifests.digits())
         done = await here.ready("digits")
