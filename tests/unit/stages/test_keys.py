@@ -73,7 +73,13 @@ TABLE: dict[str, tuple[Any, str]] = {
     "deploy.timeoutSeconds": (3, NEITHER),
     "deploy.onFailure": ("Hold", NEITHER),
 }
-BLOCKS = {"storage": Storage, "train": Train, "build": Build, "gate": Gate, "deploy": Deploy}
+BLOCKS: dict[str, type[fields.Model]] = {
+    "storage": Storage,
+    "train": Train,
+    "build": Build,
+    "gate": Gate,
+    "deploy": Deploy,
+}
 
 
 def changed(path: str, value: Any) -> Spec:

@@ -58,7 +58,7 @@ def _has(target: Any, part: Any) -> bool:
 
 
 NONE = st.none()
-ODD = st.one_of(st.none(), st.text(max_size=8), st.integers(-1, 3), st.just([]), st.just({}))
+ODD: st.SearchStrategy[Any] = st.one_of(st.none(), st.text(max_size=8), st.integers(-1, 3), st.just([]), st.just({}))
 FAULTS = st.builds(
     Fault,
     st.sampled_from([reasons.API_UNAVAILABLE, reasons.QUOTA_EXCEEDED, reasons.INVALID_SPEC, reasons.FORBIDDEN]),
