@@ -43,7 +43,8 @@ class Yard:
     def builder(self, name: str) -> str:
         """Provide one of the builders beside these tests and return its name."""
         cluster = self.here.cluster
-        return images.build(cluster, name=name, tag="1", context=BUILDERS / name, base="modelpipeline/build:dev")
+        base = "modelpipeline/build:dev"
+        return images.build(cluster, name=f"builder-{name}", tag="1", context=BUILDERS / name, base=base)
 
     def build(self, builder: str, files: dict[str, str], **more: Any) -> tuple[buildpod.BuildObservation, str]:
         """Run one build of a ConfigMap to its end; return what the operator would see, and all logs."""
@@ -154,14 +155,12 @@ def test_a_second_build_of_the_same_is_found_and_not_assembled(yard: Yard) -> No
     again, logs = yard.build(builder, {"a": "1"}, env=(("GREETING", "hello"),))
     other, _ = yard.build(builder, {"a": "2"}, env=(("GREETING", "hello"),))
     anew, _ = yard.build(builder, {"a": "1"}, env=(("GREETING", "hello"),), use_cache=False)
-    assert first.result
-    assert again.result
-    assert other.result
-    assert anew.result
-    assert (first.result.cached, again.result.cached, other.result.cached, anew.result.cached) == (
-        *(False, True, False),
-        False,
-    )
+    assert first.result, first
+    assert again.result, again
+    assert other.result, other
+    assert anew.result, anew
+    cached = [seen.result.cached for seen in (first, again, other, anew) if seen.result]
+    assert cached == [False, True, False, False]
     assert first.result.digest == again.result.digest != other.result.digest
     assert "nothing to assemble" in logs
     assert yard.tags()[f"k-{first.result.content_key}"] == anew.result.digest
