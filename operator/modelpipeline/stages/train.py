@@ -342,7 +342,9 @@ def recorded(scope: Scope, turn: run.Turn, seen: Outcome) -> Outcome:
     """Return a training that ended and was recorded, with its results; its Job may do nothing more."""
     known = seen.with_(outputs=turn.run.outputs or {}, metrics=turn.run.metrics or {})
     found = scope.jobs.get(seen.child.name) if seen.child else None
-    if found and seen.child and found.uid == seen.child.uid and seen.done and _contradicts(scope, found):
+    # A status can be forged, so a recorded uid alone is no leave to delete: the Job must be under our control as well.
+    ours = found and seen.child and found.uid == seen.child.uid and found.controller == scope.uid
+    if found and ours and seen.done and _contradicts(scope, found):
         # A recorded exit 0 is final: a Job that says otherwise afterwards is in the way, and nothing more.
         words = f"Job {found.name} went on after its container had ended with exit code 0; it is deleted"
         event = Event("Warning", reasons.JOB_CONTRADICTED, words)

@@ -219,3 +219,11 @@ def test_a_job_that_cannot_be_made_says_why(fault: Fault, verdict: str) -> None:
     assert trained(made) == verdict
     assert bool(made.actions) == (not fault.final), "it is tried again as long as it can succeed"
     assert made.record, "and said first"
+
+
+def test_a_job_that_is_not_under_our_control_is_not_deleted_whatever_the_status_says() -> None:
+    pipeline = look.stored(**GATED)
+    pipeline = recorded(pipeline, job(pipeline), pod(0))
+    stripped = job(pipeline | {"status": {}}, conditions=[condition("Failed", "X")])
+    stripped["metadata"]["ownerReferences"] = None
+    assert look.at(pipeline, stripped).actions == ()
