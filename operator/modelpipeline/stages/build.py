@@ -54,7 +54,8 @@ def decide(scope: Scope, build: Build, number: Run, values: Values, *, reuse: st
             f"-n {scope.namespace}"
         )
         return outcome.failed(step_name, reasons.NAME_CONFLICT, words, key=key)
-    recorded = same.child.uid if same and same.child else ""
+    # While a step waits, its child is the attempt before.
+    recorded = same.child.uid if same and same.child and same.state is StepState.RUNNING else ""
     if recorded and (not found or found.uid != recorded):
         # A pod of that name that is not the recorded one is no witness of what was built.
         words = f"pod {name} is gone before its result was recorded"
@@ -133,9 +134,8 @@ def _held(scope: Scope, step_name: str, number: Run) -> Outcome | None:
     finished = parse_time(step.finished_at) if step and step.state is StepState.WAITING else None
     if not step or not finished or scope.now >= finished + RETRY_AFTER:
         return None
-    return outcome.waiting(
-        step_name, step.reason or "", step.message or "", look_again_at=finished + RETRY_AFTER, attempt=step.attempt
-    )
+    # As it is recorded, its times too: they are what the next look goes by.
+    return outcome.recorded(step).with_(look_again_at=finished + RETRY_AFTER)
 
 
 def _watch(scope: Scope, build: Build, found: BuildObservation, attempt: int) -> Outcome:
