@@ -54,6 +54,9 @@ async def test_case_19_the_whole_way_under_baseline(going: Works) -> None:
     server = await going.one(wire.SELDON_DEPLOYMENTS)
     (container,) = server["spec"]["predictors"][0]["componentSpecs"][0]["spec"]["containers"]
     assert container["image"] == image, "what is deployed is what was pushed, by digest"
+    assert len(going.audit.changes()) <= 8
+    assert [str(entry) for entry in going.audit.entries() if entry.code == 409] == []
+    kubectl_tells_the_story(going)
     said = await going.everything_said()
     assert REGISTRY_PASSWORD not in said
     assert GIT_PASSWORD not in said
@@ -114,6 +117,18 @@ def the_image_is_the_builder_and_one_layer(on: Works, image: str) -> None:
     seen = layer["microservice/seen"].decode().split()
     assert set(seen) == {"layer", "source", "tools"}, "assemble saw no secret and no token"
     assert not [name for name in layer if "modelpipeline" in name or name.startswith("tmp/src")]
+
+
+def kubectl_tells_the_story(on: Works) -> None:
+    where = ("mpl/digits", "-n", on.namespace)
+    on.kubectl("wait", *where, "--for=condition=Ready", "--timeout=1s")
+    heads, line = on.kubectl("get", *where).splitlines()
+    row = dict(zip(heads.split(), line.split(), strict=True))
+    assert (row["STATUS"], row["READY"]) == ("Serving", "True")
+    assert row["METRIC"].startswith("accuracy=0.9")
+    described = on.kubectl("describe", *where)
+    events = described.partition("Events:")[2]
+    assert [word for word in ("Training", "Serving") if word not in events] == []
 
 
 def variables(config: dict[str, Any]) -> dict[str, str]:

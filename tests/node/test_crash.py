@@ -39,7 +39,7 @@ def whole(at: place.Place, name: str, image: str) -> dict[str, Any]:
 
 async def test_killed_at_twenty_moments_it_comes_to_the_same_end(going: Works) -> None:
     loop = asyncio.get_running_loop()
-    await listening(going)
+    await at_work(going)
     began = loop.time()
     await going.apply(whole(going.place, "calm", going.repository("calm")))
     calm = await end(going, "calm")
@@ -59,13 +59,16 @@ async def test_killed_at_twenty_moments_it_comes_to_the_same_end(going: Works) -
 
 
 async def shake(on: Works, name: str, planned: list[float]) -> int:
-    """Kill the operator at these moments of its own working time while the pipeline is not at its end; count them."""
-    lived = 0.0
+    """Kill the operator at these moments after now, as long as the pipeline is not at its end; say how often.
+
+    A moment that comes while the operator is only starting waits until it works: else nothing would be interrupted.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     for number, moment in enumerate(planned):
-        await listening(on)
+        await at_work(on)
         # The wait is the moment: there is nothing to wait for but chance.
-        await asyncio.sleep(moment - lived)
-        lived = moment
+        await asyncio.sleep(began + moment - loop.time())
         if ground.says(await on.api.get(works.PIPELINES, on.namespace, name) or {}, "Ready")[0] == "True":
             return number
         on.operator.kill()
@@ -105,7 +108,7 @@ async def nothing_changes_any_more(on: Works) -> None:
     on.operator.kill()
     before = len(on.audit.changes())
     on.operator.start()
-    await listening(on)
+    await at_work(on)
     pipelines = await on.api.list(works.PIPELINES, on.namespace)
 
     async def idle() -> bool:
@@ -129,7 +132,8 @@ async def test_killed_while_it_pushes_there_is_one_image(going: Works) -> None:
 
 
 async def test_a_build_pod_lost_while_it_pushes_is_made_again_and_no_tag_was_half_done(going: Works) -> None:
-    await going.apply(specs.pipeline("large", build=[specs.build(going.place, going.repository(), path="large")]))
+    build = specs.build(going.place, going.repository(), path="large", backoffLimit=2)
+    await going.apply(specs.pipeline("large", build=[build]))
     pod = await pushing(going)
     name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
     going.kubectl("delete", "pod", name, "-n", going.namespace, "--grace-period=0", "--force", "--wait=false")
@@ -176,7 +180,7 @@ async def test_the_same_source_again_is_found_and_not_built(going: Works) -> Non
     assert third["status"]["images"] != first["status"]["images"]
 
 
-async def listening(on: Works) -> None:
+async def at_work(on: Works) -> None:
     """Wait until the operator process that runs now looks after its namespace."""
 
     async def said() -> bool:

@@ -7,14 +7,16 @@ used, their values are nowhere. Faults of one kind run side by side, each in a p
 from __future__ import annotations
 
 import base64
+import datetime
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hack.cluster import cluster
+from hack.cluster import cluster, node
 from hack.seldon import wire
 from tests.node import place, shelf, specs, works
 from tests.node.works import Works
@@ -100,7 +102,16 @@ async def test_a_git_server_that_comes_back_is_asked_again(going: Works, tmp_pat
         await going.api.patch(works.CONFIG_MAPS, going.namespace, "git-ca", {"data": {"ca.crt": authority}})
         done = await going.ready("patient")
     assert ground.step(done, "build-server")["attempt"] >= 1
+    first, second = (await going.children(wire.PODS, "build-server"))[:2]
+    ended = first["status"]["initContainerStatuses"][0]["state"]["terminated"]["finishedAt"]
+    apart = moment(second["metadata"]["creationTimestamp"]) - moment(ended)
+    assert apart >= datetime.timedelta(seconds=10), "what passes by itself does not pass at once"
     assert len(set(going.tags().values())) == 1
+
+
+def moment(text: str) -> datetime.datetime:
+    """Read a time as the API server writes it."""
+    return datetime.datetime.fromisoformat(text)
 
 
 async def test_a_builder_that_does_not_exist_is_named(going: Works) -> None:
@@ -113,13 +124,18 @@ async def test_a_builder_that_does_not_exist_is_named(going: Works) -> None:
 
 @pytest.fixture(scope="module")
 def locked(node_cluster: cluster.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the name of a second registry, which asks for a password."""
+    """Give the name of a second registry, which asks for a password; the kubelet reaches it without TLS, too."""
     folder = tmp_path_factory.mktemp("locked")
     address = node_cluster.address
     port = place.free_port(address)
+    name = f"{address}:{port}"
+    hosts = node_cluster.state / "config" / "registries" / name
+    hosts.mkdir()
+    (hosts / "hosts.toml").write_text(node.registry_hosts(name))
     command = shelf.locked(folder / "registry", address, port, HTPASSWD)
     with place.running(command, folder / "registry.log", address, port):
-        yield f"{address}:{port}"
+        yield name
+    shutil.rmtree(hosts)
 
 
 @pytest.fixture
@@ -149,9 +165,15 @@ async def test_a_registry_that_refuses_gets_nothing(going: Works, locked: str, t
         said = told(await going.stalled(name), "ImageBuilt", reason, "pushSecretName")
         assert reason == "RegistryDenied" or "kubectl create secret" in said
         await nothing_half_done(going, name, reason)
+    assert "hunter2" not in await going.everything_said()
     theirs = opened(going, locked, tmp_path)
     assert [theirs.tags(f"{going.namespace}/{name}") for name in REFUSED] == [EMPTY] * len(REFUSED)
-    assert "hunter2" not in await going.everything_said()
+    # What the message asks for is all that is missing.
+    await going.secret("regcred", {"username": "pusher", "password": PASSWORD})
+    build = specs.build(going.place, f"{locked}/{going.namespace}/no-secret", pushSecretName="regcred")
+    await going.apply(specs.pipeline("no-secret", build=[build]))
+    assert ground.says(await going.ready("no-secret"), "ImageBuilt") == ("True", "ImageBuilt")
+    assert len(theirs.tags(f"{going.namespace}/no-secret")) == 2
 
 
 async def test_case_51_the_right_secret_in_any_form_pushes(going: Works, locked: str, tmp_path: Path) -> None:
@@ -160,7 +182,9 @@ async def test_case_51_the_right_secret_in_any_form_pushes(going: Works, locked:
     await going.secret("config-json", {"config.json": auths(locked, encoded=False)})
     for form in FORMS:
         build = specs.build(going.place, f"{locked}/{going.namespace}/{form}", pushSecretName=form)
-        await going.apply(specs.pipeline(form, build=[build]))
+        # Only this form is one that a kubelet can pull with.
+        server = specs.deploy() if form == "dockerconfigjson" else None
+        await going.apply(specs.pipeline(form, build=[build], deploy=server))
     theirs = opened(going, locked, tmp_path)
     for form in FORMS:
         image = (await going.ready(form))["status"]["images"]["server"]
