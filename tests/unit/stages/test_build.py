@@ -111,6 +111,20 @@ def test_what_passes_by_itself_is_tried_again_as_often_as_was_asked(status: Obje
         assert (look.condition(made, "Finished") == "True/Failed") == (not again)
 
 
+def test_the_next_attempt_waits_and_the_pod_before_is_not_taken_for_a_lost_one() -> None:
+    pipeline = look.stored(**SPEC)
+    away = ended("fetch", 1, {"reason": "GitUnreachable", "message": "away"})
+    away["state"]["terminated"]["finishedAt"] = look.NOW.isoformat()
+    failed = pod(pipeline, phase="Failed", initContainerStatuses=[away])
+    status = look.at(pipeline, failed).status
+    for seconds, creates in ((1, 0), (9, 0), (10, 1)):
+        now = look.NOW + datetime.timedelta(seconds=seconds)
+        made = look.at({**pipeline, "status": status}, failed, now=now)
+        assert built(made) == ("False/Building" if creates else "False/GitUnreachable")
+        assert len([a for a in made.actions if isinstance(a, actions.Create)]) == creates
+        status = made.status
+
+
 def test_a_build_pod_that_vanished_is_a_lost_attempt_and_is_built_again() -> None:
     pipeline = look.stored(**SPEC)
     lost = look.at({**pipeline, "status": look.at(pipeline, pod(pipeline)).status})
