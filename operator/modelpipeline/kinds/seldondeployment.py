@@ -82,9 +82,11 @@ def build(*, name: str, namespace: str, labels: dict[str, str], owner: dict[str,
 
 def revision(spec: dict[str, Any]) -> str:
     """Return the stamp of a spec, empty when it has none."""
-    for predictor in spec.get("predictors") or []:
+    predictors = spec.get("predictors")
+    for predictor in predictors if isinstance(predictors, list) else ():
         if isinstance(predictor, dict):
-            return str((predictor.get("labels") or {}).get(names.REVISION) or "")
+            labels = predictor.get("labels")
+            return str(labels.get(names.REVISION) or "") if isinstance(labels, dict) else ""
     return ""
 
 

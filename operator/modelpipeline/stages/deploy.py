@@ -271,7 +271,10 @@ def _scaling(scope: Scope, server: SeldonDeployment | None, wanted: dict[str, An
 
 def _scaled(wanted: dict[str, Any], replicas: int) -> dict[str, Any]:
     """Return a promoted spec at the replicas that are asked for now: a change of scale is no new revision."""
-    predictors = [{**predictor, "replicas": replicas} for predictor in wanted.get("predictors") or []]
+    # It comes from a status, which nothing but the schema guards: what is no predictor scales to none.
+    found = wanted.get("predictors")
+    known = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    predictors = [{**predictor, "replicas": replicas} for predictor in known]
     return {**wanted, "predictors": predictors}
 
 

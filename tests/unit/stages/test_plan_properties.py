@@ -111,7 +111,11 @@ def _planned(pipeline: Object, snapshot: actions.Snapshot, memory: Memory, now: 
 
 @hypothesis.given(_worlds())
 @hypothesis.settings(
-    max_examples=EXAMPLES, deadline=None, phases=PHASES, suppress_health_check=list(hypothesis.HealthCheck)
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    phases=PHASES,
+    suppress_health_check=list(hypothesis.HealthCheck),
 )
 def test_there_is_always_one_plan_and_it_touches_nothing_foreign(
     world: tuple[Object, actions.Snapshot, Memory, datetime.datetime],
@@ -152,7 +156,9 @@ def _check_action(pipeline: Object, snapshot: actions.Snapshot, action: actions.
 
 
 @hypothesis.given(st.integers(0, len(SCENARIOS) - 1), st.data())
-@hypothesis.settings(max_examples=60, deadline=None, phases=PHASES, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.settings(
+    max_examples=60, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(hypothesis.HealthCheck)
+)
 def test_a_pipeline_that_is_deleted_gets_nothing_new(number: int, data: st.DataObject) -> None:
     versions, children = _history(number)
     pipeline = store.copied(data.draw(st.sampled_from(versions)))

@@ -160,3 +160,19 @@ def test_a_server_of_another_is_never_written() -> None:
     made = seen.plan()
     assert look.condition(made, "Ready") == "False/NameConflict"
     assert not any(isinstance(a, actions.Create | actions.Replace | actions.Delete) for a in made.actions)
+
+
+@pytest.mark.parametrize("predictors", [None, 3, "x", [None], ["x"], [{"labels": "x"}], [{"labels": None}]])
+def test_a_damaged_record_of_what_was_promoted_stops_nothing(predictors: Any) -> None:
+    seen = Seen()
+    pipeline = store.copied(seen.pipeline)
+    pipeline["status"]["lastPromoted"] = {
+        "run": "1-x",
+        "runKey": "k",
+        "revision": "r",
+        "spec": {"predictors": predictors},
+    }
+    for run in ("Active", "Failed", "Succeeded"):
+        pipeline["status"]["run"]["state"] = run
+        pipeline["metadata"]["generation"] += 1
+        assert look.condition(look.at(pipeline, seen.server, seen.deployment), "Ready")
