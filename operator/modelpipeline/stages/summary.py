@@ -110,7 +110,10 @@ def _front(stages: Sequence[Outcome]) -> Outcome | None:
 
 
 def _succeeded(seen: Scope, stages: Sequence[Outcome], serving: Serving | None, *, available: bool) -> Verdict:
-    served = stages[-1]
+    kept, served = stages[0], stages[-1]
+    if kept.verdict == "False":
+        # The models are about to go: what serves them now could not be started again.
+        return Verdict(conditions.READY, "False", kept.reason, kept.message)
     if not seen.spec.deploy:
         return Verdict(conditions.READY, "True", reasons.COMPLETED, "the run succeeded; there is nothing to deploy")
     if served.done and available:
