@@ -82,12 +82,18 @@ class Ground:
 
     async def looked(self) -> None:
         """Wait until the operator has looked at a pipeline and found nothing to do."""
+        await self._counted("passes_total", "idle")
 
-        async def idle() -> bool:
-            passes = await asyncio.to_thread(lambda: self.operator.passes)
-            return passes.get("idle", 0) > 0
+    async def watched(self, kind: str) -> None:
+        """Wait until the operator's watch of a kind has told of something: from then on it misses no deletion."""
+        await self._counted("watch_events_total", kind)
 
-        await waiting.until_true(idle)
+    async def _counted(self, what: str, label: str) -> None:
+        async def some() -> bool:
+            counts = await asyncio.to_thread(self.operator.counted, what)
+            return counts.get(label, 0) > 0
+
+        await waiting.until_true(some)
 
     async def one(self, resource: wire.Resource, step: str = "", *, name: str = "") -> Object:
         """Return the only child of a kind, or of a kind and step."""

@@ -99,10 +99,13 @@ class Operator:
         lines = self.log[self._from :].splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
-    @property
-    def passes(self) -> dict[str, int]:
-        """Return how many looks at pipelines this process made, by their result; empty while it cannot say."""
-        port = next((entry["port"] for entry in self.said if entry["event"] == "listening"), None)
+    def counted(self, what: str) -> dict[str, int]:
+        """Return a counter of this process by its label; empty while the process cannot say.
+
+        passes_total: looks at pipelines by their result; watch_events_total: what the watches brought, by kind.
+        """
+        entries = [json.loads(line) for line in self.log[self._from :].splitlines() if line.startswith("{")]
+        port = next((entry["port"] for entry in entries if entry["event"] == "listening"), None)
         if not port:
             return {}
         try:
@@ -110,5 +113,5 @@ class Operator:
                 told = answer.read().decode()
         except OSError:
             return {}
-        counts = (line for line in told.splitlines() if line.startswith("modelpipeline_operator_passes_total{"))
+        counts = (line for line in told.splitlines() if line.startswith(f"modelpipeline_operator_{what}{{"))
         return {line.split('"')[1]: int(float(line.rpartition(" ")[2])) for line in counts}
