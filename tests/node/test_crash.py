@@ -112,7 +112,7 @@ async def nothing_changes_any_more(on: Works) -> None:
     pipelines = await on.api.list(works.PIPELINES, on.namespace)
 
     async def idle() -> bool:
-        passes = await asyncio.to_thread(lambda: on.operator.passes)
+        passes = await asyncio.to_thread(on.operator.counted, "passes_total")
         return passes.get("idle", 0) >= len(pipelines)
 
     await on.until_true(idle)

@@ -71,7 +71,7 @@ def sources(at: place.Place) -> dict[str, tuple[dict[str, Any], str, tuple[str, 
     nowhere = at.git.replace("sources.git", "sauces.git")
     return {
         "unreachable": ({"git": {"url": closed}}, "GitUnreachable", (closed, "does not answer")),
-        "wrong-ref": ({"git": {"url": at.git, "ref": "mian"}}, "RefNotFound", (f"git ls-remote {at.git}",)),
+        "wrong-ref": ({"git": {"url": at.git, "ref": "no-such-branch"}}, "RefNotFound", (f"git ls-remote {at.git}",)),
         "wrong-path": ({"git": {"url": at.git}, "path": "srv"}, "PathNotFound", ("'srv'", "there is: ")),
         "no-repository": ({"git": {"url": nowhere}}, "GitAuthFailed", (nowhere, "source.git.secretName")),
         "unknown-authority": ({"git": {"url": at.git}}, "GitUnreachable", ("caConfigMapName",)),
