@@ -1,4 +1,4 @@
-"""The house rules that no linter knows: a reader meets no file that is too long, and no function that needs scrolling."""
+"""The house rules that no linter knows: no file too long to follow, no function that needs scrolling."""
 
 import ast
 import pathlib

@@ -151,7 +151,7 @@ TABLE = (
         STORAGE_LOST,
         ("StorageReady", "Stalled", "Ready"),
         "The claim that held the models is gone. It is never replaced by an empty one.",
-        "Restore the claim under its name, or make a new pipeline.",
+        "Restore the claim with its labels, then delete the pipeline and apply it again: it adopts the claim.",
     ),
     Reason(
         RESIZE_NOT_SUPPORTED,

@@ -98,4 +98,5 @@ def _plan(stored: Status, generation: int, fault: Fault, now: datetime, availabl
 
 
 def _place(condition: Condition) -> int:
-    return list(conditions.MEANING).index(condition.type)
+    places = list(conditions.MEANING)
+    return places.index(condition.type) if condition.type in places else len(places)

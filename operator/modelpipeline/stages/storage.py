@@ -100,7 +100,8 @@ def _gone(name: str, step: Step, *, unsure: bool) -> Outcome:
     return outcome.failed(
         STEP,
         reasons.STORAGE_LOST,
-        f"claim {name}, which held the models, is gone; restore it under its name, or make a new pipeline",
+        f"claim {name}, which held the models, is gone; restore it with its labels, then delete the "
+        "pipeline and apply it again (it adopts the claim)",
         child=step.child,
     )
 
