@@ -181,6 +181,9 @@ def _failed(scope: Scope, build: Build, found: BuildObservation, attempt: int) -
 
 def _again(build: Build, step_name: str, reason: str, words: str, attempt: int) -> Outcome:
     limit = DEFAULT_BACKOFF_LIMIT if build.backoff_limit is None else build.backoff_limit
+    if reason == reasons.BUILD_LOST:
+        # Somebody removed the pod: no fault of the build, and what it pushed is found again.
+        limit = max(limit, DEFAULT_BACKOFF_LIMIT)
     if attempt >= limit:
         return outcome.failed(step_name, reason, f"{build.name}: {words}; given up after {attempt + 1} attempts")
     return outcome.waiting(
