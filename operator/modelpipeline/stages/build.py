@@ -59,7 +59,10 @@ def decide(scope: Scope, build: Build, number: Run, values: Values, *, reuse: st
     if recorded and (not found or found.uid != recorded):
         # A pod of that name that is not the recorded one is no witness of what was built.
         words = f"pod {name} is gone before its result was recorded"
-        told = _again(build, step_name, reasons.BUILD_LOST, words, attempt)
+        # Somebody removed it: no fault of the build, whatever backoffLimit says, and what was pushed is found again.
+        limit = max(build.backoff_limit or 0, DEFAULT_BACKOFF_LIMIT)
+        patient = build.model_copy(update={"backoff_limit": limit})
+        told = _again(patient, step_name, reasons.BUILD_LOST, words, attempt)
     elif not found or found.deleting:
         told = _start(scope, build, number, values, attempt)
     else:
@@ -181,9 +184,6 @@ def _failed(scope: Scope, build: Build, found: BuildObservation, attempt: int) -
 
 def _again(build: Build, step_name: str, reason: str, words: str, attempt: int) -> Outcome:
     limit = DEFAULT_BACKOFF_LIMIT if build.backoff_limit is None else build.backoff_limit
-    if reason == reasons.BUILD_LOST:
-        # Somebody removed the pod: no fault of the build, and what it pushed is found again.
-        limit = max(limit, DEFAULT_BACKOFF_LIMIT)
     if attempt >= limit:
         return outcome.failed(step_name, reason, f"{build.name}: {words}; given up after {attempt + 1} attempts")
     return outcome.waiting(
