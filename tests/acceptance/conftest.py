@@ -9,7 +9,7 @@ import pytest
 
 from hack.cluster import cluster
 from hack.seldon import standin, wire
-from tests.support import clusters, ground, kubelet, process, versions, waiting
+from tests.support import audit, clusters, ground, kubelet, process, versions, waiting
 from tests.support.kubectl import Kubectl
 
 
@@ -40,7 +40,8 @@ async def idle(
         standin.StandIn(api_cluster.kubeconfig, namespace=namespace) as seldon,
         waiting.History(api, ground.PIPELINES, namespace) as history,
     ):
-        made = ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator)
+        log = audit.Log(api_cluster.audit_log, process.USER, namespace)
+        made = ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator, log)
         try:
             yield made
         finally:

@@ -40,12 +40,14 @@ class Entry:
 
 
 class Log:
-    """The requests of one user in one namespace."""
+    """The requests of one user in one namespace, from the making of this value on."""
 
     def __init__(self, path: Path, user: str, namespace: str) -> None:
         self._path = path
         self._user = user
         self._namespace = namespace
+        begun = path.stat()
+        self._file, self._from = begun.st_ino, begun.st_size
 
     def entries(self) -> list[Entry]:
         """Return every answered request, in order."""
@@ -56,10 +58,23 @@ class Log:
         return [entry for entry in self.entries() if entry.changes]
 
     def _read(self) -> Iterator[Entry]:
-        with self._path.open() as file:
-            for line in file:
-                if self._user in line and self._namespace in line:
-                    yield from self._entry(json.loads(line))
+        for path, start in self._parts():
+            with path.open() as file:
+                file.seek(start)
+                for line in file:
+                    # The API server may be in the middle of the last one.
+                    if self._user in line and self._namespace in line and line.endswith("\n"):
+                        yield from self._entry(json.loads(line))
+
+    def _parts(self) -> Iterator[tuple[Path, int]]:
+        """Yield the files to read and where to begin: the API server starts a new one at 100 MB."""
+        files = sorted(
+            self._path.parent.glob(f"{self._path.stem}*{self._path.suffix}"), key=lambda f: f.stat().st_mtime
+        )
+        numbers = [file.stat().st_ino for file in files]
+        first = numbers.index(self._file)
+        for file, number in list(zip(files, numbers, strict=True))[first:]:
+            yield file, self._from if number == self._file else 0
 
     def _entry(self, told: dict[str, object]) -> Iterator[Entry]:
         user, target, answer = (told.get(key) or {} for key in ("user", "objectRef", "responseStatus"))

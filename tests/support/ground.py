@@ -44,11 +44,8 @@ class Ground:
     node: kubelet.Scripted
     seldon: standin.StandIn
     operator: process.Operator
-
-    @property
-    def audit(self) -> audit.Log:
-        """Return what the operator's user did in this namespace."""
-        return audit.Log(self.cluster.audit_log, process.USER, self.namespace)
+    audit: audit.Log
+    """What the operator's user did in this namespace."""
 
     async def apply(self, pipeline: Object) -> Object:
         """Create a pipeline, or give the one of its name this spec, as `kubectl apply --server-side` does."""
