@@ -128,3 +128,37 @@ async def _without_fault(here: Ground) -> Object:
         done = await here.ready("digits")
     _fault_free.update(story_of(done["status"], here.namespace))
     return _fault_free
+
+
+def update(args: list[str], image: str) -> Object:
+    """Return a pipeline whose training and server are both replaced by another call of this."""
+    train = manifests.train(args=args)
+    return manifests.digits(build=None, gate=None, train=train, deploy={"image": image})
+
+
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [
+        pytest.param(1, "after", id="after-the-job"),
+        pytest.param(4, "before", id="before-the-new-revision"),
+        pytest.param(4, "after", id="after-the-new-revision"),
+        pytest.param(5, "before", id="before-the-promotion"),
+    ],
+)
+async def test_case_57_killed_around_writes_of_an_update(idle: Ground, number: int, when: str) -> None:
+    idle.node.script(TRAIN, message=manifests.report({"accuracy": "0.97"}))
+    with idle.operator.like():
+        await idle.apply(update(["train.py"], "registry.example/server:1"))
+        await idle.ready("digits")
+    dying = idle.operator.like("--point", str(number), "--when", when)
+    async with waiting.History(idle.api, ground.PIPELINES, idle.namespace) as history:
+        await idle.apply(update(["train.py", "--epochs=9"], "registry.example/server:2"))
+        dying.start()
+        assert await asyncio.to_thread(dying.wait) == -9, dying.log
+        idle.operator.start()
+        done = await idle.ready("digits")
+    assert done["status"]["run"]["number"] == 2
+    assert done["status"]["serving"]["image"] == "registry.example/server:2"
+    assert len(await idle.children(ground.JOBS)) == 2
+    assert (await idle.one(wire.SELDON_DEPLOYMENTS))["metadata"]["generation"] == 2, "one update, and not again"
+    assert {ground.says(version, "Available")[0] for version in history.versions} == {"True"}
