@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelpipeline.api import names
-from modelpipeline.kinds import pod
+from modelpipeline.kinds import pod, quantity
 from modelpipeline.kinds.kind import Object
 from modelpipeline.kinds.pod import Container
 from modelpipeline.step import order, places, reasons
@@ -117,10 +117,6 @@ _ASSEMBLE_CAPABILITIES = (
     "SETUID",
 )
 """What Pod Security *baseline* allows and package managers use; only for an assemble that runs as root."""
-
-_SUFFIXES = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
-    f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)
-}
 
 
 def build(request: BuildRequest) -> Object:
@@ -264,14 +260,8 @@ def _order(request: BuildRequest) -> order.Order:
         push_secret=request.push_secret,
         git_secret=str(git.get("secretName") or ""),
         ca_config_map=request.ca_config_map,
-        limit=in_bytes(request.workspace_size),
+        limit=quantity.in_bytes(request.workspace_size),
     )
-
-
-def in_bytes(quantity: str) -> int:
-    """Return a Kubernetes quantity as a number of bytes."""
-    number = quantity.rstrip("EGKMPTikm")
-    return int(float(number) * _SUFFIXES[quantity[len(number) :]])
 
 
 def _helper(request: BuildRequest, name: str, mounts: list[dict[str, Any]]) -> dict[str, Any]:

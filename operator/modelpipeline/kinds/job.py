@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelpipeline.api import names
-from modelpipeline.kinds import kind
+from modelpipeline.kinds import confined, kind
 from modelpipeline.kinds.kind import Object
 
 CONTAINER = "train"
-DEFAULT_USER = 8888
 TERMINATION_PATH = "/dev/termination-log"
 
 
@@ -143,7 +142,7 @@ def _pod(request: Request) -> dict[str, Any]:
         "env": _env(request),
         "terminationMessagePath": request.termination_path,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": dict(confined.CONTAINER),
     }
     optional: dict[str, Any] = {
         "command": list(request.command),
@@ -153,30 +152,15 @@ def _pod(request: Request) -> dict[str, Any]:
         "resources": request.resources,
     }
     container |= {key: value for key, value in optional.items() if value}
-    user = DEFAULT_USER if request.run_as_user is None else request.run_as_user
-    security: dict[str, Any] = {
-        "runAsUser": user,
-        "runAsNonRoot": user != 0,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    if request.run_as_group is not None:
-        security["runAsGroup"] = request.run_as_group
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": security,
-        "containers": [container],
-    }
-    if request.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in request.pull_secrets]
-    if request.volume or request.fs_group is not None:
-        security["fsGroup"] = DEFAULT_USER if request.fs_group is None else request.fs_group
-        security["fsGroupChangePolicy"] = "OnRootMismatch"
+    volumes = []
     if request.volume:
-        pod["volumes"] = [{"name": "models", "persistentVolumeClaim": {"claimName": request.volume.claim}}]
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": request.volume.claim}})
         container["volumeMounts"] = _mounts(request.volume)
-    return pod
+    security = confined.security(
+        request.run_as_user, request.run_as_group, request.fs_group, mounted=request.volume is not None
+    )
+    pod = confined.pod(container, security, request.pull_secrets, volumes)
+    return {"restartPolicy": "Never", "enableServiceLinks": False, **pod}
 
 
 def _mounts(volume: Volume) -> list[dict[str, Any]]:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelpipeline.api import names
-from modelpipeline.kinds import kind
+from modelpipeline.kinds import confined, kind
 from modelpipeline.kinds.kind import Object
 
 PREDICTOR = "default"
 CONTAINER = "model"
-DEFAULT_USER = 8888
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def _pod(request: Request) -> dict[str, Any]:
         "image": request.image,
         "imagePullPolicy": "IfNotPresent",
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": dict(confined.CONTAINER),
     }
     optional: dict[str, Any] = {
         "env": list(request.env),
@@ -134,26 +133,10 @@ def _pod(request: Request) -> dict[str, Any]:
         "resources": request.resources,
     }
     container |= {key: value for key, value in optional.items() if value}
-    user = DEFAULT_USER if request.run_as_user is None else request.run_as_user
-    security: dict[str, Any] = {
-        "runAsUser": user,
-        "runAsNonRoot": user != 0,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    pod: dict[str, Any] = {
-        "automountServiceAccountToken": False,
-        "securityContext": security,
-        "containers": [container],
-    }
-    if request.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in request.pull_secrets]
-    if request.claim or request.fs_group is not None:
-        security["fsGroup"] = DEFAULT_USER if request.fs_group is None else request.fs_group
-        security["fsGroupChangePolicy"] = "OnRootMismatch"
+    volumes = []
     if request.claim:
-        pod["volumes"] = [{"name": "models", "persistentVolumeClaim": {"claimName": request.claim, "readOnly": True}}]
+        volumes.append({"name": "models", "persistentVolumeClaim": {"claimName": request.claim, "readOnly": True}})
         mount: dict[str, Any] = {"name": "models", "mountPath": request.mount_path, "readOnly": True}
-        if request.sub_path:
-            mount["subPath"] = request.sub_path
-        container["volumeMounts"] = [mount]
-    return pod
+        container["volumeMounts"] = [mount | ({"subPath": request.sub_path} if request.sub_path else {})]
+    security = confined.security(request.run_as_user, None, request.fs_group, mounted=bool(request.claim))
+    return confined.pod(container, security, request.pull_secrets, volumes)

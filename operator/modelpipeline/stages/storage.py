@@ -10,7 +10,7 @@ from __future__ import annotations
 from modelpipeline.api import conditions, names, reasons
 from modelpipeline.api.spec import DeletionPolicy, Storage
 from modelpipeline.api.status import RunState, Step, StepState
-from modelpipeline.kinds import claim, kind
+from modelpipeline.kinds import claim, kind, quantity
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import keys, outcome
 from modelpipeline.stages.actions import Create, Look, Patch
@@ -190,22 +190,5 @@ def _upkeep(scope: Scope, storage: Storage, found: claim.Claim) -> tuple[Patch, 
     return (Patch(kind.CLAIM, found.name, {**changes, "metadata": meta}),)
 
 
-_FACTORS = {"": 1, "m": 1 / 1000, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
-
-
 def _grows(have: str, want: str) -> bool:
-    return quantity(want) > quantity(have)
-
-
-def quantity(text: str) -> float:
-    """Return the number of bytes that a Kubernetes quantity says, 0 when it cannot be read.
-
-    The client's own parser lives in a package that the pure core may not import.
-    """
-    digits = text.rstrip("KMGTPEkim")
-    suffix = text[len(digits) :]
-    try:
-        return float(digits) * {**_FACTORS, **_BINARY}.get(suffix, 0)
-    except ValueError:
-        return 0.0
+    return quantity.in_bytes(want) > quantity.in_bytes(have)

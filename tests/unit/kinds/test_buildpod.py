@@ -129,14 +129,6 @@ def test_fetch_and_push_understand_what_the_operator_asks() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("quantity", "count"),
-    [("10Gi", 10 * 2**30), ("1G", 10**9), ("500M", 5 * 10**8), ("1024", 1024), ("1.5Ki", 1536), ("2k", 2000)],
-)
-def test_quantities_are_read_as_kubernetes_reads_them(quantity: str, count: int) -> None:
-    assert buildpod.in_bytes(quantity) == count
-
-
 def ended(name: str, code: int, message: str = "", reason: str = "Error", image: str = "") -> dict[str, Any]:
     return {
         "name": name,

@@ -8,7 +8,7 @@ import pytest
 
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Object
-from modelpipeline.stages import actions, storage
+from modelpipeline.stages import actions
 from modelpipeline.stages.actions import Fault, Memory, Plan
 from tests.support import look, make
 
@@ -123,11 +123,3 @@ def test_a_claim_that_cannot_be_made_says_why_and_is_tried_again() -> None:
     assert look.condition(made, "StorageReady") == "False/QuotaExceeded"
     assert made.record
     assert [type(a) for a in made.actions] == [actions.Create]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("2Gi", 2**31), ("1.5Ki", 1536), ("500M", 5e8), ("1k", 1000), ("7", 7), ("odd", 0), ("", 0), ("5Zi", 0)],
-)
-def test_a_quantity_is_a_number_of_bytes(text: str, number: float) -> None:
-    assert storage.quantity(text) == number
