@@ -21,6 +21,11 @@ def served(image: str = "registry.example/server:1", train: Object | None = None
     return manifests.digits(build=None, gate=None, train=wanted, deploy={"image": image, **deploy})
 
 
+def image_of(server: Object) -> str:
+    """Return the image that a SeldonDeployment asks for."""
+    return str(server["spec"]["predictors"][0]["componentSpecs"][0]["spec"]["containers"][0]["image"])
+
+
 async def test_case_69_more_memory_after_a_kill_is_a_new_run(here: Ground) -> None:
     here.node.script(TRAIN, main=scripts.Exit(137, reason="OOMKilled"))
     here.node.script(BUILD, message=manifests.pushed())
@@ -43,20 +48,24 @@ async def test_case_69_more_memory_after_a_kill_is_a_new_run(here: Ground) -> No
 
 async def test_case_69_a_failed_revision_is_not_applied_again_by_itself(here: Ground) -> None:
     here.node.script(TRAIN)
-    await here.apply(served(timeoutSeconds=3))
+    await here.apply(served())
     await here.ready("digits")
     starting = here.node.hold({"fluentd": "true"})
     await here.apply(served("registry.example/server:2", timeoutSeconds=3))
     failed = await here.stalled("digits")
     assert says(failed, "Deployed") == ("False", "RolloutTimeout")
     here.node.release(starting)
+    # The failure is recorded before what follows from it.
+    await here.until_any(
+        wire.SELDON_DEPLOYMENTS, "digits", lambda found: image_of(found) == "registry.example/server:1"
+    )
     before = [e for e in here.audit.changes() if e.resource == "seldondeployments"]
     assert [entry.verb for entry in before] == ["create", "update", "update"], "made, changed, rolled back"
     here.operator.stop()
     here.operator.start()
     await here.looked()
     assert [e for e in here.audit.changes() if e.resource == "seldondeployments"] == before
-    await here.apply(served("registry.example/server:3", timeoutSeconds=3))
+    await here.apply(served("registry.example/server:3"))
     done = await here.ready("digits")
     assert done["status"]["serving"]["image"] == "registry.example/server:3"
 
@@ -91,8 +100,7 @@ async def test_case_73_an_edited_deploy_waits_for_the_run_that_trains(here: Grou
     during = await here.until("digits", ground.observed)
     assert during["status"]["serving"]["revision"] == first["status"]["serving"]["revision"]
     server = await here.one(wire.SELDON_DEPLOYMENTS)
-    predictor = server["spec"]["predictors"][0]
-    assert predictor["componentSpecs"][0]["spec"]["containers"][0]["image"] == "registry.example/server:1"
+    assert image_of(server) == "registry.example/server:1"
     here.node.release(training)
     done = await here.ready("digits")
     assert done["status"]["serving"]["image"] == "registry.example/server:2"
