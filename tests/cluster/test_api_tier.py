@@ -59,6 +59,9 @@ def test_a_cluster_that_lost_a_process_is_made_anew(new_name: Names) -> None:
     first = cluster.up(tier="api", name=name)
     victim = next(each for each in processes.recorded(first.state) if each.name == "etcd")
     os.kill(victim.pid, signal.SIGKILL)
+    for attempt in tenacity.Retrying(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.02), reraise=True):
+        with attempt:
+            assert not processes.alive(victim), "a killed process ends a moment later"
     second = cluster.up(tier="api", name=name)
     clusters.kubectl(second)("create", "namespace", "works")
     assert sum("etcd" in argv(pid) for pid in marked(second.state)) == 1
