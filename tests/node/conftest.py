@@ -10,7 +10,7 @@ import pytest
 from hack.cluster import cluster
 from hack.seldon import desired, standin, wire
 from tests.node import place, works
-from tests.support import clusters, process
+from tests.support import audit, clusters, process
 from tests.support.kubectl import Kubectl
 
 
@@ -69,8 +69,9 @@ async def idle(
     ):
         authority = {"metadata": {"name": "git-ca"}, "data": {"ca.crt": here.authority}}
         await api.create(works.CONFIG_MAPS, baseline, {"apiVersion": "v1", "kind": "ConfigMap", **authority})
+        done = audit.Log(here.cluster.audit_log, process.USER, baseline)
         try:
-            yield works.Works(here, baseline, node_kubectl, api, operator)
+            yield works.Works(here, baseline, node_kubectl, api, operator, done)
         finally:
             operator.stop()
 

@@ -41,11 +41,7 @@ class Works:
     kubectl: Kubectl
     api: wire.Wire
     operator: process.Operator
-
-    @property
-    def audit(self) -> audit.Log:
-        """Return what the operator's user did in this namespace."""
-        return audit.Log(self.place.cluster.audit_log, process.USER, self.namespace)
+    audit: audit.Log
 
     def repository(self, name: str = "server") -> str:
         """Return a repository of the test's own in the cluster's registry."""
