@@ -146,7 +146,7 @@ class Settings:
     proxy: tuple[tuple[str, str], ...] = _setting(
         (),
         "Proxy of build pods: HTTPS_PROXY=URL, HTTP_PROXY=URL or NO_PROXY=LIST. Repeatable; as a variable also a YAML "
-        "or JSON mapping.",
+        "or JSON mapping. assemble, where the user's code runs, is given them too: put no password into them.",
         _proxy,
         many=True,
     )
