@@ -117,16 +117,16 @@ def _decide(seen: Scope, turn: Turn) -> Plan:
 
 def _active(seen: Scope, turn: Turn) -> Stages:
     """Ask every stage of a run that is under way; each gates on what the one before is, never on what was done."""
-    stored_images = seen.stored.images or {}
     kept = storage.decide(seen)
     cached = run.cached_from(seen, turn)
+    known = preflight.values(seen, turn.run)
     builds = tuple(
-        build.decide(seen, item, turn.run, preflight.values(seen, turn.run), reuse=_reusable(seen, turn, item.name))
+        build.decide(seen, item, turn.run, known, reuse=_reusable(seen, turn, item.name))
         for item in seen.spec.build or ()
     )
-    images = {item.step.removeprefix(build.PREFIX): item.image for item in builds if item.image and item.done}
+    images = _images(builds)
     trainer = (seen.spec.train.image or images.get(seen.spec.train.image_from or "", "")) if seen.spec.train else ""
-    values = preflight.values(seen, turn.run, images={**stored_images, **images})
+    values = preflight.values(seen, turn.run, images=images)
     trained = train.decide(seen, turn, kept, trainer, values)
     current = _with_results(seen, _with_train_key(turn.run, trainer, cached), trained, cached)
     judged = gate.decide(seen, trained, turn.run.id)
@@ -199,6 +199,11 @@ def _next_command(seen: Scope, stage: Outcome) -> str:
     if child and child.kind == kind.POD.name:
         return f"see kubectl logs {child.name} --all-containers -n {seen.namespace}"
     return f"kubectl edit mpl {seen.name} -n {seen.namespace}"
+
+
+def _images(builds: Iterable[Outcome]) -> dict[str, str]:
+    """Return the images that are there, by the build's name."""
+    return {item.step.removeprefix(build.PREFIX): item.image for item in builds if item.image and item.done}
 
 
 def _server_image(seen: Scope, images: dict[str, str]) -> str:
@@ -324,7 +329,7 @@ def _status(seen: Scope, turn: Turn, stages: Stages) -> Status:
     served = stages.served
     verdicts = summary.verdicts(seen, stages.run, stages.all, served.serving, available=served.available)
     stored = seen.stored
-    images = {item.step.removeprefix(build.PREFIX): item.image for item in stages.builds if item.image and item.done}
+    images = _images(stages.builds)
     state = served.deploy
     return Status(
         observed_generation=seen.generation,
