@@ -13,12 +13,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import tenacity
-
 from hack.demo import ask
 from hack.seldon import wire
 from tests.node import place
-from tests.support import audit, ground, process
+from tests.support import audit, ground, process, waiting
 from tests.support.kubectl import Kubectl, Refused
 
 Object = dict[str, Any]
@@ -76,25 +74,10 @@ class Works:
 
     async def until(self, name: str, true: Callable[[Object], Any], resource: wire.Resource = PIPELINES) -> Object:
         """Wait for an object to be what the test waits for; when it never is, tell everything that is known."""
-        last: Object = {}
-
-        async def read() -> Object:
-            nonlocal last
-            last = await self.api.get(resource, self.namespace, name) or {}
-            if not last or not true(last):
-                raise LookupError(name)
-            return last
-
-        retrying = tenacity.AsyncRetrying(
-            wait=tenacity.wait_fixed(0.1),
-            stop=tenacity.stop_after_delay(_PATIENCE),
-            retry=tenacity.retry_if_exception_type((LookupError, KeyError)),
-        )
         try:
-            return await retrying(read)
-        except tenacity.RetryError as nothing:
-            told = f"{resource.plural} {name} never became what the test waits for\n{await self.story()}"
-            raise AssertionError(told) from nothing
+            return await waiting.until(self.api, resource, self.namespace, name, true, patience=_PATIENCE)
+        except AssertionError as never:
+            raise AssertionError(f"{never}\n{await self.story()}") from never
 
     async def ready(self, name: str) -> Object:
         """Wait until this generation of the pipeline serves (or is complete), and give it."""
@@ -142,15 +125,10 @@ class Works:
 
     async def until_true(self, true: Callable[[], Awaitable[bool]]) -> None:
         """Ask again and again until the answer is yes; when it never is, tell everything that is known."""
-        retrying = tenacity.AsyncRetrying(
-            wait=tenacity.wait_fixed(0.05),
-            stop=tenacity.stop_after_delay(_PATIENCE),
-            retry=tenacity.retry_if_result(lambda answer: not answer),
-        )
         try:
-            await retrying(true)
-        except tenacity.RetryError as nothing:
-            raise AssertionError(f"what the test waits for never came\n{await self.story()}") from nothing
+            await waiting.until_true(true, patience=_PATIENCE)
+        except AssertionError as never:
+            raise AssertionError(f"{never}\n{await self.story()}") from never
 
     async def ask(self, pipeline: Object, payload: Object) -> dict[str, Any]:
         """Ask the server that the pipeline's status names, and give its answer by column."""

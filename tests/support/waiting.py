@@ -16,7 +16,13 @@ _PATIENCE = 60
 
 
 async def until(
-    api: wire.Wire, resource: wire.Resource, namespace: str, name: str, true: Callable[[Object], Any]
+    api: wire.Wire,
+    resource: wire.Resource,
+    namespace: str,
+    name: str,
+    true: Callable[[Object], Any],
+    *,
+    patience: float = _PATIENCE,
 ) -> Object:
     """Read an object again and again until it is what the test waits for, and give it."""
     last: Object = {}
@@ -30,7 +36,7 @@ async def until(
 
     retrying = tenacity.AsyncRetrying(
         wait=tenacity.wait_fixed(0.02),
-        stop=tenacity.stop_after_delay(_PATIENCE),
+        stop=tenacity.stop_after_delay(patience),
         retry=tenacity.retry_if_exception_type((LookupError, KeyError)),
     )
     try:
@@ -39,11 +45,11 @@ async def until(
         raise AssertionError(f"{resource.plural} {namespace}/{name} never became it; last seen: {last}") from nothing
 
 
-async def until_true(true: Callable[[], Awaitable[Any]]) -> None:
+async def until_true(true: Callable[[], Awaitable[Any]], *, patience: float = _PATIENCE) -> None:
     """Ask again and again until the answer is yes."""
     retrying = tenacity.AsyncRetrying(
         wait=tenacity.wait_fixed(0.05),
-        stop=tenacity.stop_after_delay(_PATIENCE),
+        stop=tenacity.stop_after_delay(patience),
         retry=tenacity.retry_if_result(lambda answer: not answer),
     )
     try:
