@@ -25,7 +25,7 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 NODE = ("kube-scheduler", "kubelet", "kube-proxy", "coredns", "crane")
 
 # Where the default output name of `go build` would be another one.
-_NAMES = {"go.etcd.io/etcd/server/v3": "etcd"}
+_NAMES = {"go.etcd.io/etcd/server/v3": "etcd", "helm.sh/helm/v4/cmd/helm": "helm4"}
 # Building Kubernetes from nothing fills the Go build and module caches with about 6 GB.
 ROOM = 8 * 1024**3
 

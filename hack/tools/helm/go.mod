@@ -1,4 +1,4 @@
-// helm: only the kind tier installs a chart with it.
+// helm: installs the chart in the demo and in the tests; the kind tier installs Seldon with it.
 module modelpipeline.dev/hack/tools/helm
 
 go 1.26.0
