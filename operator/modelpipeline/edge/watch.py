@@ -71,6 +71,8 @@ class Watch:
         started = asyncio.Event()
         telling = asyncio.create_task(_tell(started, ready))
         scope: dict[str, Any] = {"namespaces": self._namespaces} if self._namespaces else {"clusterwide": True}
+        # Nobody reads the name, but without one kopf looks our user up, whom a container's passwd need not know.
+        scope["identity"] = "modelpipeline"
         ended: set[asyncio.Future[Any]] = set()
         try:
             tasks = await kopf.spawn_tasks(
