@@ -1,6 +1,6 @@
 """Write the generated files, or check that they are as they would be written.
 
-python -m hack.generate            write crds/ and the reference pages in docs/
+python -m hack.generate            write crds/, what the chart holds of it, and the reference pages in docs/
 python -m hack.generate --check    write nothing; fail when a file is not as it would be written
 """
 
@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hack.generate import conditions, fields
+from hack.generate import conditions, fields, rights
 from modelpipeline import settings
 from modelpipeline.schema import crd
 
@@ -20,6 +20,8 @@ FILES = {
     "docs/fields.md": fields.render,
     "docs/conditions.md": conditions.render,
     "docs/settings.md": settings.document,
+    "charts/modelpipeline-operator/generated/rules.yaml": rights.rules,
+    "docs/rights.md": rights.page,
 }
 
 
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         print(f"out of date: {', '.join(stale)}; to write them again: make generate", file=sys.stderr)
         return 1
     for path in stale:
-        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(FILES[path]())
         print(f"wrote {path}")
     return 0

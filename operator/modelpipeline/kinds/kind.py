@@ -1,7 +1,7 @@
 """The table of kinds: every kind that the operator reads or writes, and where the API server keeps it.
 
-Here: group, version, plural, and whether we watch it with our label. Elsewhere: what an object of a kind looks like
-(one module a kind beside this one) and how it is sent (kube/).
+Here: group, version, plural, and whether we watch it with our label. Elsewhere: what the operator may do with it
+(rights.py), what an object of a kind looks like (one module a kind beside this one) and how it is sent (kube/).
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ JOB = Kind("batch", "v1", "Job", "jobs")
 POD = Kind("", "v1", "Pod", "pods")
 SELDON_DEPLOYMENT = Kind("machinelearning.seldon.io", "v1", "SeldonDeployment", "seldondeployments", optional=True)
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
+EVENT = Kind("", "v1", "Event", "events")
+CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
 
 CHILDREN = (CLAIM, JOB, POD, SELDON_DEPLOYMENT, DEPLOYMENT)
 """Watched with the label of api/names.py; Deployments and the servers' pods are Seldon's, never written by us."""

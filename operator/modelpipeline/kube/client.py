@@ -32,7 +32,6 @@ LOG_LINES = 20_000
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
 _MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
-_EVENT = Kind("", "v1", "Event", "events")
 
 Observer = Callable[[str, int, float], None]
 """Told of every request: verb, status code (0 when there was no answer), seconds."""
@@ -182,9 +181,9 @@ class Client:
 
     async def create_event(self, namespace: str, body: Object) -> None:
         """Create a core/v1 Event; one of that name is as good."""
-        request = faults.Request("create", _EVENT, namespace)
+        request = faults.Request("create", kinds.EVENT, namespace)
         try:
-            await self._json(request, "POST", _EVENT.path(namespace), query=_MANAGED, body=body)
+            await self._json(request, "POST", kinds.EVENT.path(namespace), query=_MANAGED, body=body)
         except faults.AlreadyExists:
             return
 
