@@ -21,6 +21,8 @@ from hack.cluster import (
     control_plane,
     health,
     kind_tier,
+    kubeconfig,
+    kubectl,
     locks,
     node_tier,
     places,
@@ -77,6 +79,14 @@ class Cluster:
         with locks.held(_lock(self.name)):
             ready = self.files.kubeconfig(file)
             return ready if ready.exists() else control_plane.admit(self.files, self.server, file, user, groups)
+
+    def kubeconfig_of(self, namespace: str, account: str) -> Path:
+        """Return a kubeconfig of this service account, as its pods are known; the token lasts a day."""
+        asked = ("create", "token", account, f"--namespace={namespace}", "--duration=24h")
+        token = kubectl.run(self.binary("kubectl"), self.kubeconfig, *asked).strip()
+        with locks.held(_lock(self.name)):
+            path = self.files.kubeconfig(f"account-{namespace}-{account}")
+            return kubeconfig.with_token(path, self.server, self.ca_file, account, token)
 
     def binary(self, name: str) -> Path:
         """Return the path of a tool: kubectl, crane, helm, ..."""

@@ -93,6 +93,15 @@ def test_the_audit_log_tells_who_wrote(new_name: Names) -> None:
     assert {line["stage"] for line in lines} <= {"ResponseComplete", "Panic"}
 
 
+def test_whoever_asks_for_it_is_a_service_account(new_name: Names) -> None:
+    up = cluster.up(tier="api", name=new_name())
+    clusters.kubectl(up)("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+    account = Kubectl(up.binary("kubectl"), up.kubeconfig_of("default", "default"))
+    told = json.loads(account("auth", "whoami", "-o", "json"))["status"]["userInfo"]
+    assert told["username"] == "system:serviceaccount:default:default"
+    assert {"system:serviceaccounts", "system:serviceaccounts:default"} <= set(told["groups"])
+
+
 def test_down_leaves_nothing(new_name: Names, tool: Tool) -> None:
     name = new_name()
     cluster.up(tier="api", name=name)
