@@ -17,6 +17,7 @@ from modelpipeline.schema import crd
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     f"crds/{crd.NAME}.yaml": crd.render,
+    "charts/modelpipeline-operator/generated/crds.yaml": crd.render,
     "docs/fields.md": fields.render,
     "docs/conditions.md": conditions.render,
     "docs/settings.md": settings.document,
