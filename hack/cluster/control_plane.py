@@ -147,7 +147,8 @@ def api_server(binary: Path, files: Files, endpoints: Endpoints) -> list[str]:
         "service-account-issuer": SERVICE_ACCOUNT_ISSUER,
         "service-cluster-ip-range": endpoints.services,
         "authorization-mode": "Node,RBAC",
-        "enable-admission-plugins": "NodeRestriction",
+        # The second is on in OpenShift and asks more of whoever sets owner references: what works here works there.
+        "enable-admission-plugins": "NodeRestriction,OwnerReferencesPermissionEnforcement",
         "allow-privileged": "true",
         "audit-policy-file": files.audit_policy,
         "audit-log-path": files.audit_log,

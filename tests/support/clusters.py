@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hack.cluster import cluster, places
+from tests.support import usage
 from tests.support.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,8 @@ def shared(tier: str, name: str, keep: bool) -> Iterator[cluster.Cluster]:
         fcntl.flock(lock, fcntl.LOCK_SH)
         up = cluster.up(tier=tier, name=name)
         install(kubectl(up))
-        yield up
+        with usage.SESSION.watched(up.audit_log):
+            yield up
         if keep:
             return
         with contextlib.suppress(BlockingIOError):
