@@ -37,7 +37,7 @@ def build(target: Path) -> None:
     """Make the image and write it in OCI layout."""
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         archive = Path(folder) / "root.tar"
-        _install(archive)
+        bootstrap(archive, ("--variant=minbase", f"--include={','.join(PACKAGES)}"), _HOOKS)
         container = buildah.run("from", "scratch")
         buildah.run("add", "--quiet", container, str(archive), "/")
         buildah.run("config", f"--env=PATH={_PATH}", "--env=LANG=C.UTF-8", "--cmd=python3", container)
@@ -45,9 +45,10 @@ def build(target: Path) -> None:
     buildah.keep(image, target)
 
 
-def _install(archive: Path) -> None:
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    command += [f"--customize-hook={hook}" for hook in _HOOKS]
+def bootstrap(archive: Path, options: tuple[str, ...], hooks: tuple[str, ...]) -> None:
+    """Write a root file system of Debian's packages, from where this machine gets them."""
+    command = ["mmdebstrap", "--quiet", *options]
+    command += [f"--customize-hook={hook}" for hook in hooks]
     done = subprocess.run(
         [*command, SUITE, str(archive), *reach.debian_sources(SUITE)],
         env={**os.environ, **reach.apt_proxy()},

@@ -11,9 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hack.cluster.trouble import Trouble
+from hack.images import base, runtime
 
-# The hub's image that stands for ours: the same Debian and Python.
-BASE_PYTHON = "python:3.11-slim-bookworm"
+# The hubs' images that stand for ours: the same Debian and Python.
+HUB = {
+    base.NAME: "python:3.11-slim-bookworm",
+    runtime.NAME: "gcr.io/distroless/python3-debian12:nonroot",
+}
 
 
 def build(
@@ -30,9 +34,9 @@ def build(
         _run(str(crane), "push", "--insecure", archive, reference)
 
 
-def copy_base(reference: str, crane: Path) -> None:
+def copy(name: str, reference: str, crane: Path) -> None:
     """Put the hub's image into the registry under our name."""
-    _run(str(crane), "copy", "--insecure", BASE_PYTHON, reference)
+    _run(str(crane), "copy", "--insecure", HUB[name], reference)
 
 
 def _run(*argv: str) -> None:

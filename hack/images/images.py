@@ -13,8 +13,11 @@
         include=("src", "requirements.txt"), # only these of the context; without it all of it
         extra={"crane": c.binary("crane")},  # files from elsewhere, under the name that COPY uses
         target="build",                      # a stage of the Dockerfile; without it the last one
+        runtime_base="modelpipeline/...:1",  # build argument RUNTIME, likewise
+        timeless=True,                       # all times 1970: the same input, the same digest
     )
     images.build_image(c)                    # fetch and push of build pods: "<registry>/modelpipeline/build:dev"
+    images.operator_image(c)                 # the operator: "<registry>/modelpipeline/operator:dev"
 
 Built images are kept in the cache by what they were built from, so a second build takes no time and a new registry
 is filled from the cache. How a build reaches the network is in `reach`, the base image's recipe in `base`.
@@ -32,9 +35,10 @@ from pathlib import Path
 from hack.cluster import cluster, direct, locks, packages, places, say
 from hack.cluster.trouble import Trouble
 from hack.images import base as base_image
-from hack.images import buildah, docker, reach, staging
+from hack.images import buildah, docker, reach, runtime, stages, staging
 
 BASE_PYTHON = base_image.NAME
+RUNTIME_PYTHON = runtime.NAME
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,10 +49,18 @@ _RECIPE = "1"
 def base_python(into: cluster.Cluster) -> str:
     """Make sure that the base image with Python is in the cluster's registry and return its name there."""
     if into.tier == "kind":
-        docker.copy_base(f"{into.registry}/{BASE_PYTHON}", into.binary("crane"))
+        docker.copy(BASE_PYTHON, f"{into.registry}/{BASE_PYTHON}", into.binary("crane"))
         return f"{into.registry}/{BASE_PYTHON}"
     key = staging.key(_RECIPE, base_image.recipe())
     return _provide(into, BASE_PYTHON, key, base_image.build)
+
+
+def runtime_python(into: cluster.Cluster) -> str:
+    """Make sure that the image with Python and no shell is in the cluster's registry and return its name there."""
+    if into.tier == "kind":
+        docker.copy(RUNTIME_PYTHON, f"{into.registry}/{RUNTIME_PYTHON}", into.binary("crane"))
+        return f"{into.registry}/{RUNTIME_PYTHON}"
+    return _provide(into, RUNTIME_PYTHON, staging.key(_RECIPE, runtime.recipe()), runtime.build)
 
 
 def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
@@ -63,25 +75,31 @@ def build(  # noqa: PLR0913 - the parts of a build, all but the first by name
     include: tuple[str, ...] = (),
     extra: Mapping[str, Path] | None = None,
     target: str = "",
+    runtime_base: str = "",
+    timeless: bool = False,
 ) -> str:
     """Make sure that the image built from this context is in the cluster's registry and return its name there."""
-    recipe = dockerfile or context / "Dockerfile"
-    arguments = {**(build_args or {}), "BASE": f"{into.registry}/{base}"}
+    bases = {"BASE": base, **({"RUNTIME": runtime_base} if runtime_base else {})}
+    arguments = {**(build_args or {}), **{argument: f"{into.registry}/{image}" for argument, image in bases.items()}}
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
-        staged = Path(folder) / "context"
+        staged, recipe = Path(folder) / "context", Path(folder) / "Dockerfile"
+        recipe.write_text(stages.needed((dockerfile or context / "Dockerfile").read_text(), target))
         staging.stage(staged, context, include, extra or {})
         if into.tier == "kind":
-            if base == BASE_PYTHON:
-                arguments["BASE"] = docker.BASE_PYTHON
+            arguments |= {argument: docker.HUB[image] for argument, image in bases.items() if image in docker.HUB}
             reference = f"{into.registry}/{name}:{tag}"
             docker.build(reference, staged, recipe, arguments, into.binary("crane"), target)
             return reference
-        if base == BASE_PYTHON:
-            base_python(into)
-        # The registry's address differs from cluster to cluster; what counts of the base is its digest.
-        digest = _crane(into, "digest", arguments["BASE"])
-        key = staging.key(_RECIPE, recipe.read_text(), target, digest, json.dumps(build_args, sort_keys=True), staged)
-        return _provide(into, f"{name}:{tag}", key, lambda layout: _build(staged, recipe, arguments, layout, target))
+        for image, provide in ((BASE_PYTHON, base_python), (RUNTIME_PYTHON, runtime_python)):
+            if image in bases.values():
+                provide(into)
+        # The registry's address differs from cluster to cluster; what counts of a base is its digest.
+        digests = [_crane(into, "digest", f"{into.registry}/{image}") for image in bases.values()]
+        about = json.dumps(build_args, sort_keys=True)
+        options = ["--timestamp=0"] * timeless
+        key = staging.key(_RECIPE, recipe.read_text(), target, *digests, about, staged, *options)
+        options += [f"--target={target}"] * bool(target)
+        return _provide(into, f"{name}:{tag}", key, lambda layout: _build(staged, recipe, arguments, layout, options))
 
 
 def build_image(into: cluster.Cluster) -> str:
@@ -98,6 +116,20 @@ def build_image(into: cluster.Cluster) -> str:
         ),
         extra={"crane": into.binary("crane")},
         target="build",
+    )
+
+
+def operator_image(into: cluster.Cluster) -> str:
+    """Make sure that the operator's image is in the cluster's registry and return its name there."""
+    return build(
+        into,
+        name="modelpipeline/operator",
+        tag="dev",
+        context=_ROOT,
+        include=("hack/images/inside", "operator/modelpipeline", "requirements/operator.txt"),
+        target="operator",
+        runtime_base=RUNTIME_PYTHON,
+        timeless=True,
     )
 
 
@@ -121,12 +153,12 @@ def _provide(into: cluster.Cluster, name: str, key: str, make: Callable[[Path], 
     return reference
 
 
-def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], layout: Path, target: str) -> None:
+def _build(staged: Path, recipe: Path, arguments: Mapping[str, str], layout: Path, options: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="modelpipeline-") as folder:
         command = ["bud", "--quiet", "--layers", "--isolation=chroot", "--tls-verify=false", f"--file={recipe}"]
         command += [f"--volume={mount}:ro" for mount in reach.mounts(Path(folder))]
         command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
-        command += [f"--target={target}"] if target else []
+        command += options
         near = arguments["BASE"].partition(":")[0]
         image = buildah.run(*command, str(staged), near=near)
     buildah.keep(image, layout)
