@@ -114,12 +114,14 @@ class World:
         chaos: Chaos | None = None,
         policy: Policy | None = None,
         seed: int = 0,
+        meter: metrics.Metrics | None = None,
     ) -> None:
         self.dice = random.Random(seed)  # noqa: S311 - a test's dice
         self.store = store.Store(START)
         self.script = script or actors.Script()
         self.chaos = chaos or Chaos()
         self.policy = policy or Policy()
+        self.metrics = meter or _METRICS
         self.actors = actors.Actors(self.store, self.script)
         self.writes: list[Call] = []
         self.events: list[Event] = []
@@ -153,7 +155,7 @@ class World:
         clock = clocks.Clock(lambda: self.store.now, lambda: 0.5)
         cache = caches.Cache()
         self.queue = Timetable(self, clock)
-        self._operator = worlds.World(self.api, cache, self.queue, clock, _METRICS)
+        self._operator = worlds.World(self.api, cache, self.queue, clock, self.metrics)
         self._worker = worker.Worker(planner.plan, self.policy, self._operator, Told(self._operator, self.events))
         self._resync = resync.Resync(self._operator, (), 20.0, lambda: None)
         self._pending = {kind.name: collections.deque() for kind in _WATCHED}

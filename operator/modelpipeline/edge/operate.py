@@ -63,7 +63,7 @@ class Operator:
         self._workers: list[asyncio.Task[None]] = []
         self._connection = connections.Connection(options.kubeconfig, options.context)
         self.cache = caches.Cache()
-        self.metrics = metrics.Metrics(self.cache)
+        self.metrics = metrics.Metrics(self.cache, self._clock)
         self.health = health.Server(
             options.health_address, options.health_port, self.metrics, self._not_alive, self._not_ready
         )

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 
 from modelpipeline import errors
-from modelpipeline.api import names
+from modelpipeline.api import names, reasons
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Object
 from modelpipeline.kube import cache as caches
@@ -79,7 +79,10 @@ class Poster:
                 await self._api.create_event(namespace, event)
             except errors.OperatorError as error:
                 self._metrics.events_dropped.inc()
-                _log.info("event not written", namespace=namespace, reason=error.reason, message=error.message)
+                # A namespace that goes takes no Events any more; anything else a person may look at.
+                log = _log.debug if error.reason == reasons.NAMESPACE_TERMINATING else _log.warning
+                about = {"namespace": namespace, "name": event["involvedObject"]["name"]}
+                log("event not written", **about, reason=error.reason, message=error.message)
             finally:
                 self._queue.task_done()
 

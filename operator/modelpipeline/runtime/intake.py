@@ -23,7 +23,7 @@ class Intake:
     def take(self, kind: Kind, event: str | None, obj: Object) -> None:
         """Take one event; `event` is None for an object of a list."""
         try:
-            self._metrics.watch_events.labels(kind.name).inc()
+            self._metrics.brought(kind.name)
             key = self._cache.drop(kind, obj, watched=True) if event == "DELETED" else self._cache.put(kind, obj)
             if key is not None:
                 self._queue.add(key)

@@ -1,12 +1,15 @@
 """How the operator logs: structured, one line an entry, JSON unless a person watches.
 
-Here: the set-up, for our own entries and those of the libraries. Elsewhere: what is logged. Keys are lowerCamel and an
-entry about a pipeline has namespace, name and, where it is known, generation. Logs are never the user interface:
-conditions and Events are. No body of a request is ever logged.
+Here: the set-up, for our own entries and those of the libraries. Elsewhere: what is logged. Messages are constant, keys
+are lowerCamel, and an entry about a pipeline has namespace and name and, where they are known, generation, run and
+stage: the worker binds them once for a pass. info is what changed, warning what a person may look at, error a fault of
+ours, debug how it came about. Logs are never the user interface: conditions and Events are. No body of a request is
+ever logged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import TextIO
@@ -31,6 +34,7 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _object_of_kopf,
     ]
     renderer: list[structlog.typing.Processor] = (
         # Without the values of local variables: they hold objects, and objects hold what nobody should read.
@@ -55,10 +59,26 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # Else they are lines on stderr that are no JSON.
+    logging.captureWarnings(True)
     # At info it would say of every event that its handler succeeded.
     logging.getLogger("kopf").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def bound(**known: object) -> contextlib.AbstractContextManager[None]:
+    """Have every entry that is made within say this too, of whatever logger, in this task and those that it starts."""
+    return structlog.contextvars.bound_contextvars(**known)
+
+
+def _object_of_kopf(_logger: object, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say which object an entry of kopf is about, as ours do: it carries that beside the message."""
+    about = getattr(entry.get("_record"), "k8s_ref", None) or {}
+    for key in ("kind", "namespace", "name"):
+        if about.get(key):
+            entry.setdefault(key, about[key])
+    return entry
 
 
 def _wanted(record: logging.LogRecord) -> bool:

@@ -8,6 +8,7 @@ every pipeline settled, nothing is read.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from modelpipeline import errors
@@ -51,12 +52,13 @@ class Resync:
                     _log.log(_severity(kind), "kind is missing", kind=kind.name, message=error.message)
                     continue
                 self._cache.replace(kind, scope, listing.items, listing.version)
+        self._metrics.compared()
         for key, _ in self._cache.pipelines():
             self._queue.add(key)
 
     async def run(self) -> None:
         """Compare and look again until cancelled."""
-        since_all = 0.0
+        since_all, put_off = 0.0, False
         while True:
             pause = self._clock.jitter(self._seconds)
             await asyncio.sleep(pause)
@@ -65,8 +67,12 @@ class Resync:
             try:
                 await self.look(everything=everything)
             except errors.OperatorError as error:
-                _log.info("resync put off", reason=error.reason, message=error.message)
+                # Said once: it is tried again every few seconds while the API server is away.
+                log = _log.debug if put_off else _log.warning
+                log("resync put off", reason=error.reason, message=error.message)
+                put_off = True
                 continue
+            put_off = False
             if everything:
                 since_all = 0.0
 
@@ -74,8 +80,11 @@ class Resync:
         """Make one comparison where there is reason to, and look again at all pipelines at work."""
         keys = {key for key, pipeline in self._cache.pipelines() if everything or at_work(pipeline)}
         missing = [kind for kind in _WATCHED if kind.name in self._cache.missing]
-        for kind in _WATCHED if keys or everything else missing:
+        at_stake = bool(keys) or everything
+        for kind in _WATCHED if at_stake else missing:
             keys |= await self.compare(kind)
+        if at_stake:
+            self._metrics.compared()
         if any(kind.name not in self._cache.missing for kind in missing):
             self._appeared()
         for key in keys:
@@ -138,4 +147,4 @@ def _selector(kind: Kind) -> str:
 
 
 def _severity(kind: Kind) -> int:
-    return 20 if kind.optional else 40
+    return logging.INFO if kind.optional else logging.WARNING

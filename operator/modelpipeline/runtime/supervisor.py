@@ -53,6 +53,7 @@ class Supervisor:
         """Set once the cache was filled for the first time."""
         self.watching = asyncio.Event()
         """Set while the watches are up."""
+        world.metrics.watches_up.set_function(lambda: float(self.watching.is_set()))
 
     async def run(self) -> None:
         """Prime and watch, again and again, until `stop`."""
@@ -68,7 +69,7 @@ class Supervisor:
                 continue
             now = asyncio.get_running_loop().time()
             self._ends.append(now)
-            self._metrics.restarts.labels(reason).inc()
+            self._metrics.restarted(reason)
             failures = 1 if now - started > _STEADY_SECONDS else failures + 1
             seconds = self._clock.backoff(failures, _FIRST, _MOST)
             _log.warning("watcher ended, started again", reason=reason, retryInSeconds=round(seconds, 1))

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from modelpipeline import errors
+from modelpipeline.api import names
+from modelpipeline.api.status import RunState, StepState
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Object
 from modelpipeline.kube import cache as caches
 from modelpipeline.kube import faults
 from modelpipeline.kube.cache import Key
-from modelpipeline.runtime import events, logs, memory, queue, writer
+from modelpipeline.runtime import events, logs, memory, progress, queue, writer
 from modelpipeline.runtime import world as worlds
 from modelpipeline.stages import actions
 from modelpipeline.stages.actions import Action, Memory, Plan, Snapshot
@@ -85,7 +87,11 @@ class Worker:
             self._metrics.duration.observe(time.perf_counter() - started)
 
     async def _guarded(self, key: Key) -> Result:
-        """Make one pass; whatever goes wrong in it stays in it."""
+        """Make one pass; whatever goes wrong in it stays in it, and whatever is logged in it says which pipeline."""
+        with logs.bound(**_about(key, self._cache.get(kinds.PIPELINE, *key))):
+            return await self._caught(key)
+
+    async def _caught(self, key: Key) -> Result:
         try:
             result = await self.look(key)
         except errors.OperatorError as error:
@@ -105,7 +111,7 @@ class Worker:
         """Log a failure once, not at every try."""
         if self._said.get(key) != what:
             self._said[key] = what
-            log(message, namespace=key[0], name=key[1], error=what, **details)
+            log(message, error=what, **details)
 
     async def look(self, key: Key) -> Result:
         """Make one pass."""
@@ -161,16 +167,32 @@ class Worker:
         entry.memory.logs.clear()
         for event in plan.events:
             self._poster.post(written, event)
-        known = {"namespace": key[0], "name": key[1], "generation": _generation(pipeline)}
-        _log.info("recorded", **known, ready=_ready(plan.status))
+        self._moved(pipeline.get("status") or {}, plan.status)
         entry.records_in_row += 1
         if entry.records_in_row > _RECORDS_IN_ROW:
             # A plan that never agrees with its own record must not write for ever at full speed.
-            _log.error("status does not settle", namespace=key[0], name=key[1], records=entry.records_in_row)
+            _log.error("status does not settle", records=entry.records_in_row)
             self._queue.add_after(key, self._clock.jitter(_RECORDING_PAUSE))
         else:
             self._queue.add(key)
         return Result.RECORDED
+
+    def _moved(self, before: Object, after: Object) -> None:
+        """Count and log what a status write moved: only after it, so that nothing is told that is not so."""
+        moved = progress.between(before, after)
+        self._metrics.progressed(moved)
+        with logs.bound(run=moved.run):
+            if moved.started:
+                _log.info("run started", trigger=(after.get("run") or {}).get("trigger"))
+            ready, steps = _ready(after), {step.name: step.state for step in moved.steps if step.begun}
+            log = _log.info if steps or ready != _ready(before) else _log.debug
+            log("recorded", ready=ready, **({"steps": steps} if steps else {}))
+            for step in moved.steps:
+                if step.state == StepState.FAILED:
+                    _log.warning("step failed", stage=step.name, reason=step.reason)
+            if moved.ended:
+                log = _log.info if moved.ended == RunState.SUCCEEDED else _log.warning
+                log("run ended", result=moved.ended)
 
     async def _act(self, key: Key, pipeline: Object, plan: Plan, entry: memory.Entry, now: datetime.datetime) -> Result:
         """Carry out the first action that is due; the key comes back at once, or when the action may be tried again.
@@ -195,8 +217,9 @@ class Worker:
         if not reads and not await self._still_so(key, pipeline):
             self._queue.add(key)
             return Result.STALE
-        fault = await self._writer.carry_out(key, action, entry)
-        self._note(key, action, subject, fault, entry)
+        with logs.bound(**self._stage(key, action)):
+            fault = await self._writer.carry_out(key, action, entry)
+            self._note(key, action, subject, fault, entry)
         if fault is None and isinstance(action, actions.Delete) and action.event:
             self._poster.post(pipeline, action.event)
         self._queue.add(key)
@@ -208,12 +231,28 @@ class Worker:
             entry.last = action
             if not isinstance(action, actions.DryRun):
                 entry.succeeded(subject)
-            _log.info("done", namespace=key[0], name=key[1], action=doing, subject=subject)
+            log = _log.debug if isinstance(action, actions.DryRun | actions.ReadLog | actions.Look) else _log.info
+            log("done", action=doing, subject=subject)
             return
+        self._metrics.refused(doing, fault.reason)
         entry.last = None
         entry.failed(subject, fault, self._clock)
         entry.memory.faults[subject] = fault
         self._say(key, f"{subject} {fault.reason}: {fault.message}", _log.warning, "not done", action=doing)
+
+    def _stage(self, key: Key, action: Action) -> dict[str, str]:
+        """Return the step and run that an action is for, by the labels of what is made or changed.
+
+        A run's first child is made before the status tells of the run.
+        """
+        if isinstance(action, actions.Create | actions.Replace):
+            body: Object | None = action.body
+        elif isinstance(action, actions.Patch | actions.Delete):
+            body = self._cache.get(action.kind, key[0], action.name)
+        else:
+            body = None
+        labels = kinds.labels(body or {})
+        return {key: labels[label] for key, label in (("stage", names.STEP), ("run", names.RUN)) if label in labels}
 
     async def _still_so(self, key: Key, planned: Object) -> bool:
         """Ask the API server for the pipeline itself: a replayed, stale one must not start or end anything."""
@@ -241,6 +280,15 @@ def difference(old: Object, new: Object) -> Object:
         elif name not in old or before != value:
             patch[name] = value
     return patch
+
+
+def _about(key: Key, pipeline: Object | None) -> dict[str, object]:
+    """Return what every line about a pipeline says."""
+    told: dict[str, object] = {"namespace": key[0], "name": key[1]}
+    if pipeline is None:
+        return told
+    run = ((pipeline.get("status") or {}).get("run") or {}).get("id")
+    return {**told, "generation": _generation(pipeline), **({"run": run} if run else {})}
 
 
 def _generation(pipeline: Object) -> int:

@@ -14,7 +14,7 @@ from modelpipeline.kube import cache as caches
 from modelpipeline.kube import client
 from modelpipeline.runtime import clock as clocks
 from modelpipeline.runtime import metrics, queue, supervisor, world
-from tests.support import operating
+from tests.support import operating, telling
 
 
 class Watcher:
@@ -115,6 +115,14 @@ async def test_a_wanted_restart_is_no_failure() -> None:
         bench.supervisor.restart()
         await operating.eventually(lambda: second.thread)
         assert operating.count(bench.metrics.restarts) == 0
+
+
+async def test_whether_the_watches_are_up_is_told() -> None:
+    bench = Bench(Watcher())
+    assert telling.render(bench.metrics).value("watches_up") == 0
+    async with bench:
+        await bench.supervisor.watching.wait()
+        assert telling.render(bench.metrics).value("watches_up") == 1
 
 
 @pytest.mark.parametrize("stopped_at", ["start", "watching"])

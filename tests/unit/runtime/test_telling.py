@@ -7,7 +7,6 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,7 +17,6 @@ from modelpipeline.kube import cache as caches
 from modelpipeline.runtime import events, health, logs, metrics
 from modelpipeline.stages.actions import Event
 
-ROOT = Path(__file__).resolve().parents[3]
 NOW = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
 
 
@@ -75,34 +73,6 @@ def test_a_traceback_holds_no_values(out: io.StringIO, form: str) -> None:
         logs.logger("test").exception("pass failed")
     assert "KeyError: 'absent'" in out.getvalue()
     assert "topsecret" not in out.getvalue()
-
-
-def test_every_metric_of_the_list_is_there_and_no_other() -> None:
-    cache = caches.Cache()
-    meter = metrics.Metrics(cache)
-    cache.put(kinds.PIPELINE, pipeline())
-    meter.passes.labels("idle").inc()
-    meter.observe_request("get", 200, 0.1)
-    for counter in (meter.watch_events, meter.repairs, meter.restarts):
-        counter.labels("x").inc()
-    told = {
-        line.split()[2].removeprefix("modelpipeline_operator_")
-        for line in meter.render().decode().splitlines()
-        if line.startswith("# TYPE")
-    }
-    listed = {
-        line.split("{")[0].split()[0]
-        for line in (metrics.__doc__ or "").splitlines()
-        if line.startswith("    ") and line.strip()
-    }
-    assert told == listed
-
-
-def test_the_page_of_metrics_names_each_of_them() -> None:
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    for line in (metrics.__doc__ or "").splitlines():
-        if line.startswith("    "):
-            assert f"`modelpipeline_operator_{line.split('{')[0].split()[0]}`" in page
 
 
 def test_pipelines_are_counted_by_reason_and_none_is_left_of_one_that_is_gone() -> None:
