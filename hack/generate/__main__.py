@@ -12,12 +12,13 @@ from pathlib import Path
 
 from hack.generate import conditions, fields, rights
 from modelpipeline import settings
-from modelpipeline.schema import crd
+from modelpipeline.schema import admission, crd
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     f"crds/{crd.NAME}.yaml": crd.render,
     "charts/modelpipeline-operator/generated/crds.yaml": crd.render,
+    "charts/modelpipeline-operator/generated/admission.yaml": admission.render,
     "docs/fields.md": fields.render,
     "docs/conditions.md": conditions.render,
     "docs/settings.md": settings.document,

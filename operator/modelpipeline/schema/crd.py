@@ -25,7 +25,12 @@ _TYPE_META = {
 
 def render() -> str:
     """Return the text of the CRD file."""
-    return HEADER + yaml.dump(definition(), Dumper=_Plain, sort_keys=False, width=120)
+    return HEADER + text(definition())
+
+
+def text(document: Any) -> str:
+    """Return a document as YAML the way people write it."""
+    return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
 
 
 def definition() -> dict[str, Any]:
