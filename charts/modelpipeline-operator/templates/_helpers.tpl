@@ -107,3 +107,70 @@ MODELPIPELINE_REPLICAS_CEILING: {{ int $limits.replicas | quote }}
 {{- end }}
 MODELPIPELINE_REFUSED_NAMESPACES: {{ append $limits.refusedNamespaces .Release.Namespace | uniq | join "," | quote }}
 {{- end -}}
+
+{{/*
+Whether to render an object of a kind that others install: "true", or nothing. Takes the context, the block of values
+with enabled and renderMode, group/version, kind.
+*/}}
+{{- define "modelpipeline.rendersForeign" -}}
+{{- $root := index . 0 -}}
+{{- $block := index . 1 -}}
+{{- $api := index . 2 -}}
+{{- $kind := index . 3 -}}
+{{- if $block.enabled -}}
+{{- $known := $root.Capabilities.APIVersions.Has (printf "%s/%s" $api $kind) -}}
+{{- if or $known (eq $block.renderMode "alwaysRender") -}}
+true
+{{- else if eq $block.renderMode "failIfMissing" -}}
+{{- fail (printf "this cluster knows no %s of %s; install its CustomResourceDefinition first, or set renderMode to skipIfMissing" $kind $api) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Namespaces in which the pods that build get a NetworkPolicy. */}}
+{{- define "modelpipeline.pipelineNamespaces" -}}
+{{- toYaml (default .Values.watchNamespaces .Values.networkPolicy.pipelineNamespaces | uniq) -}}
+{{- end -}}
+
+{{/* Namespace of the pipeline that `helm test` asks for. */}}
+{{- define "modelpipeline.testNamespace" -}}
+{{- .Values.tests.namespace | default (first .Values.watchNamespaces) | default "default" -}}
+{{- end -}}
+
+{{/* What every scrape has, for ServiceMonitor and PodMonitor. */}}
+{{- define "modelpipeline.endpoint" -}}
+port: metrics
+path: /metrics
+interval: {{ .interval }}
+scrapeTimeout: {{ .scrapeTimeout }}
+honorLabels: {{ .honorLabels }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* A service account's token with authority and namespace, as a volume's source: what automounting would give. */}}
+{{- define "modelpipeline.token" -}}
+projected:
+  defaultMode: 0444
+  sources:
+  - serviceAccountToken:
+      path: token
+      expirationSeconds: 3607
+  - configMap:
+      name: kube-root-ca.crt
+      items:
+      - key: ca.crt
+        path: ca.crt
+  - downwardAPI:
+      items:
+      - path: namespace
+        fieldRef:
+          apiVersion: v1
+          fieldPath: metadata.namespace
+{{- end -}}
