@@ -1,4 +1,4 @@
-"""What has to be there before a pipeline can be applied: cluster, images, CRD, rights, git server, Seldon, operator.
+"""What has to be there before a pipeline can be applied: cluster, images, git server, namespaces, Seldon, operator.
 
 Each step finds what an earlier run made and makes only what is missing. What happens then: story.py.
 """
@@ -16,21 +16,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import tenacity
-import yaml
 
 from hack.cluster import cluster as clusters
-from hack.cluster import health, places
+from hack.cluster import places
 from hack.cluster.cluster import Cluster
-from hack.demo import certificates, faults, kubectl, manifest, ports, processes, repository, screen
+from hack.demo import certificates, faults, kubectl, manifest, ports, processes, release, repository, screen
 from hack.images import images
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = PROJECT / "examples" / "digits"
 NAMESPACE = "default"
 PIPELINE = "digits"
-GIT, SELDON, OPERATOR = "git-server", "seldon-stand-in", "operator"
-TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE = "digits-train:1", "digits-builder:1", "modelpipeline/build:dev"
-OPERATOR_USER = "modelpipeline-operator"
+GIT, SELDON = "git-server", "seldon-stand-in"
+TRAIN_IMAGE, BUILDER_IMAGE = "digits-train:1", "digits-builder:1"
+BUILD_IMAGE, OPERATOR_IMAGE = "modelpipeline/build:dev", "modelpipeline/operator:dev"
+VALUES = "operator-values.yaml"
 PATIENCE = 60.0  # seconds that a process may take until it answers
 
 
@@ -84,12 +84,13 @@ def lay(options: Options, show: screen.Screen) -> Ground:
         pinned = _images(cluster)
     with step("git server with a certificate of its own CA"):
         git_url, authority = _git_server(cluster, state)
-    with step("CRD, rights of the operator, namespace"):
+    with step("namespaces that enforce Pod Security"):
         _objects(cluster, authority)
     with step("Seldon stand-in"):
         _seldon(cluster, state)
-    with step("operator"):
-        _operator(cluster, state, pinned[BUILD_IMAGE])
+    with step(f"operator: helm upgrade --install {release.RELEASE}"):
+        values = release.values(cluster.registry, pinned[OPERATOR_IMAGE], pinned[BUILD_IMAGE])
+        release.ensure(cluster, state / VALUES, values)
     file = state / f"{PIPELINE}.yaml"
     places_of_it = manifest.Places(cluster.registry, git_url, pinned)
     edited = manifest.ensure(EXAMPLE / "pipeline.yaml", file, places_of_it, NAMESPACE)
@@ -101,7 +102,8 @@ def _images(cluster: Cluster) -> dict[str, str]:
     for room in ("train", "builder"):
         images.build(cluster, name=f"{PIPELINE}-{room}", tag="1", context=EXAMPLE / room)
     images.build_image(cluster)
-    return {name: _pinned(cluster, name) for name in (TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE)}
+    images.operator_image(cluster)
+    return {name: _pinned(cluster, name) for name in (TRAIN_IMAGE, BUILDER_IMAGE, BUILD_IMAGE, OPERATOR_IMAGE)}
 
 
 def _pinned(cluster: Cluster, name: str) -> str:
@@ -132,22 +134,19 @@ def _git_server(cluster: Cluster, state: pathlib.Path) -> tuple[str, str]:
 
 
 def _objects(cluster: Cluster, authority: str) -> None:
-    crd = yaml.safe_load((PROJECT / "crds" / "modelpipelines.modelpipeline.dev.yaml").read_text())
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        # The level that the cluster enforces on everything below, build pods included.
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "baseline"}},
-    }
     trust = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "git-ca", "namespace": NAMESPACE},
         "data": {"ca.crt": authority},
     }
-    rights = yaml.safe_load_all((PROJECT / "hack" / "rights.yaml").read_text())
-    kubectl.apply(cluster, [crd, namespace, trust, *rights])
-    kubectl.run(cluster, "wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=60s")
+    # Build pods need no more than baseline, the operator no more than restricted.
+    kubectl.apply(cluster, [_namespace(NAMESPACE, "baseline"), _namespace(release.NAMESPACE, "restricted"), trust])
+
+
+def _namespace(name: str, level: str) -> dict[str, object]:
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def _seldon(cluster: Cluster, state: pathlib.Path) -> None:
@@ -160,19 +159,6 @@ def _seldon(cluster: Cluster, state: pathlib.Path) -> None:
     kubectl.run(cluster, "wait", "--for=create", crd, "--timeout=60s")
     kubectl.run(cluster, "wait", "--for=condition=Established", crd, "--timeout=60s")
     processes.require(state, SELDON)
-
-
-def _operator(cluster: Cluster, state: pathlib.Path, build_image: str) -> None:
-    """Start the operator as a process of this machine, with rights of its own and no more."""
-    kubeconfig = cluster.kubeconfig_for(OPERATOR_USER)
-    port = ports.ensure(state / "operator.port", "127.0.0.1", in_use_by_us=processes.find(state, OPERATOR) is not None)
-    command = [sys.executable, "-m", "modelpipeline", "run", "--kubeconfig", str(kubeconfig)]
-    command += ["--namespaces", NAMESPACE, "--build-image", build_image]
-    command += ["--registry", f"prefix={cluster.registry},insecure=true"]
-    command += ["--health-address", "127.0.0.1", "--health-port", str(port), "--log-format", "json"]
-    sources = [*sorted((PROJECT / "operator").rglob("*.py")), kubeconfig]
-    processes.ensure(state, OPERATOR, command, fingerprint(command, sources))
-    _until(state, OPERATOR, lambda: health.answers(f"http://127.0.0.1:{port}/readyz"))
 
 
 def forget(state: pathlib.Path) -> bool:

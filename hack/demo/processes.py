@@ -1,4 +1,4 @@
-"""The demo's processes: git server, Seldon stand-in, operator. Found again by the next run, restarted when changed.
+"""The demo's processes: git server and Seldon stand-in. Found again by the next run, restarted when changed.
 
 How a process is started, known and ended is the cluster's affair (hack/cluster/processes.py).
 """
@@ -41,12 +41,6 @@ def require(state: pathlib.Path, name: str) -> None:
     if not find(state, name):
         log = processes.log_of(state, name)
         raise faults.DemoError(f"the {name} ended: {processes.last_words(state, name)}; read on: less {log}")
-
-
-def tail(state: pathlib.Path, name: str, lines: int) -> list[str]:
-    """Return the end of a process's log."""
-    log = processes.log_of(state, name)
-    return log.read_text(errors="replace").splitlines()[-lines:] if log.is_file() else []
 
 
 def end_all(state: pathlib.Path) -> list[str]:

@@ -9,7 +9,7 @@ import time
 
 from hack.cluster import cluster as clusters
 from hack.cluster.cluster import Cluster
-from hack.demo import ask, digits, faults, groundwork, kubectl, loglines, processes, screen, view, watch
+from hack.demo import ask, digits, faults, groundwork, kubectl, loglines, processes, release, screen, view, watch
 from hack.seldon import wire
 
 # A seven with a bar that a four could have: any good model knows it, and none is quite sure.
@@ -89,7 +89,7 @@ async def _watch(ground: groundwork.Ground, choice: Choice, show: screen.Screen)
                 latest.update(pipeline)
                 conditions.show(view.rows(pipeline))
 
-            pipeline = await watch.follow(api, ground.state, look, choice.timeout)
+            pipeline = await watch.follow(api, look, choice.timeout)
     return pipeline, time.monotonic() - began
 
 
@@ -154,9 +154,12 @@ def _explain(ground: groundwork.Ground, error: faults.DemoError, show: screen.Sc
         ("Warnings", (*_EVENTS, "--field-selector=type!=Normal")),
     ):
         show.title(title)
-        show.block(_quietly(ground.cluster, *arguments)[-EVENTS:])
-    show.title(f"Operator (less {_short(ground.state)}/logs/{groundwork.OPERATOR}.log)")
-    tail = processes.tail(ground.state, groundwork.OPERATOR, LOG_LINES)
+        show.block(_quietly(ground.cluster, "--namespace", groundwork.NAMESPACE, *arguments)[-EVENTS:])
+    pods = ("--namespace", release.NAMESPACE)
+    show.title(f"Operator (kubectl -n {release.NAMESPACE} describe pods)")
+    show.block(_quietly(ground.cluster, *pods, "get", "pods"))
+    show.title(f"Its log (kubectl -n {release.NAMESPACE} logs {release.DEPLOYMENT})")
+    tail = _quietly(ground.cluster, *pods, "logs", release.DEPLOYMENT, f"--tail={LOG_LINES}")
     show.block([loglines.readable(line) for line in tail])
     show.title("Next")
     name = groundwork.PIPELINE
@@ -172,7 +175,7 @@ _EVENTS = ("get", "events", "--sort-by=.lastTimestamp", "-o", _COLUMNS)
 def _quietly(cluster: Cluster, *arguments: str) -> list[str]:
     """Ask kubectl while something is wrong already; what it cannot tell is no second failure."""
     try:
-        return kubectl.run(cluster, "-n", groundwork.NAMESPACE, *arguments).splitlines()
+        return kubectl.run(cluster, *arguments).splitlines()
     except faults.DemoError as error:
         return [str(error)]
 
@@ -193,6 +196,8 @@ def _next(ground: groundwork.Ground, options: groundwork.Options, pipeline: view
             f"kubectl describe mpl {name}",
             f"curl -sH 'Content-Type: application/json' -d {data} http://{host}:{where.port}{where.path}",
             f".venv/bin/python -m hack.demo ask{named} --digit 12",
+            f"helm test {release.RELEASE} -n {release.NAMESPACE}",
+            f"kubectl -n {release.NAMESPACE} logs {release.DEPLOYMENT}",
             "",
             f"Edit {file} (epochs: '1' is refused by the gate, and the old model serves on), then",
             f"kubectl apply -f {file} && kubectl wait mpl/{name} --for=condition=Finished --timeout=5m",

@@ -1,14 +1,13 @@
 """Following one pipeline until it serves or a person must act.
 
-Here: the watch, the deadline, the operator's own death. How a status is judged: view.py; how it is shown: screen.py.
+Here: the watch, the deadline, an operator that cannot run. How a status is judged: view.py; how it is shown: screen.py.
 """
 
 import asyncio
 import contextlib
-import pathlib
 from collections.abc import Callable
 
-from hack.demo import faults, groundwork, processes, view
+from hack.demo import faults, groundwork, release, view
 from hack.seldon import wire
 
 PIPELINES = wire.Resource("modelpipeline.dev/v1alpha1", "modelpipelines")
@@ -18,17 +17,15 @@ class Overdue(faults.DemoError):
     """The pipeline did not come to an end in time."""
 
 
-async def follow(
-    api: wire.Wire, state: pathlib.Path, show: Callable[[view.Pipeline], None], seconds: float
-) -> view.Pipeline:
+async def follow(api: wire.Wire, show: Callable[[view.Pipeline], None], seconds: float) -> view.Pipeline:
     """Show every state of the pipeline and return the last one, Ready or failed."""
-    alive = asyncio.ensure_future(_operator_dies(state))
+    alive = asyncio.ensure_future(_operator_dies(api))
     until = asyncio.ensure_future(_until_the_end(api, show))
     try:
         done, _ = await asyncio.wait({alive, until}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise Overdue(f"neither Ready nor failed after {view.duration(seconds)}; give it longer: --timeout SECONDS")
-        # The operator's death is an exception; otherwise the end is what is done.
+        # An operator that cannot run is an exception; otherwise the end is what is done.
         return (alive if alive in done else until).result()
     finally:
         for task in (alive, until):
@@ -49,7 +46,10 @@ async def _until_the_end(api: wire.Wire, show: Callable[[view.Pipeline], None]) 
     raise faults.DemoError("the watch ended")
 
 
-async def _operator_dies(state: pathlib.Path) -> view.Pipeline:
+async def _operator_dies(api: wire.Wire) -> view.Pipeline:
+    """Raise when the operator's pod cannot run; one that was lost, and is made again, changes nothing."""
     while True:
-        processes.require(state, groundwork.OPERATOR)
+        pods = await api.list(wire.PODS, release.NAMESPACE)
+        if why := next(filter(None, map(release.why_not, pods)), ""):
+            raise faults.DemoError(f"the operator does not run: {why}")
         await asyncio.sleep(1)

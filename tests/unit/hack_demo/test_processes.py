@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import tenacity
 
+from hack.cluster import processes as clusters_own
 from hack.demo import faults, processes
 
 SLEEPER = [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"]
@@ -27,7 +28,7 @@ def state(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.02))
 def says(state: pathlib.Path, name: str, text: str) -> None:
-    assert text in "".join(processes.tail(state, name, 1))
+    assert text in clusters_own.log_of(state, name).read_text()
 
 
 @tenacity.retry(stop=tenacity.stop_after_delay(30), wait=tenacity.wait_fixed(0.02))
