@@ -9,19 +9,24 @@
 ARG BASE=python:3.11-slim-bookworm
 ARG RUNTIME=gcr.io/distroless/python3-debian12:nonroot
 
-FROM ${BASE} AS packages
-ARG VERSION=0.1.0
-COPY hack/images/inside/install.py requirements/operator.txt /tmp/
-COPY operator/modelpipeline /opt/modelpipeline/modelpipeline
-RUN PYTHONDONTWRITEBYTECODE=1 python3 /tmp/install.py /tmp/operator.txt /opt/modelpipeline "${VERSION}"
+FROM ${BASE} AS libraries
+COPY hack/images/inside/libraries.py requirements/operator.txt /tmp/
+RUN ["python3", "/tmp/libraries.py", "/tmp/operator.txt", "/opt/modelpipeline/libraries"]
 
-# Here and not in the final stage: what an engine leaves in a container that ran something stays out of the image.
+# What runs, runs in stages of its own: what an engine leaves in a container that ran something stays out of the image.
 FROM ${RUNTIME} AS compiled
-COPY --from=packages /opt/modelpipeline /opt/modelpipeline
-COPY hack/images/inside/compiled.py /tmp/
-ENV PYTHONPATH=/opt/modelpipeline PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 USER 0:0
-RUN ["python3", "/tmp/compiled.py", "/opt/modelpipeline"]
+COPY --from=libraries /opt/modelpipeline /opt/modelpipeline
+ENV PYTHONPATH=/opt/modelpipeline/operator:/opt/modelpipeline/libraries PYTHONHASHSEED=0 \
+    PYTHONPYCACHEPREFIX=/opt/modelpipeline/compiled PYTHONDONTWRITEBYTECODE=1
+COPY hack/images/inside/bytecode.py /opt/modelpipeline/inside/
+RUN ["python3", "/opt/modelpipeline/inside/bytecode.py", "/opt/modelpipeline/libraries"]
+
+FROM compiled AS tried
+ARG VERSION=0.1.0
+COPY hack/images/inside/trial.py /opt/modelpipeline/inside/
+COPY operator/modelpipeline /opt/modelpipeline/operator/modelpipeline
+RUN ["python3", "/opt/modelpipeline/inside/trial.py", "/opt/modelpipeline/operator"]
 
 FROM ${RUNTIME} AS operator
 ARG VERSION=0.1.0
@@ -33,9 +38,13 @@ LABEL org.opencontainers.image.title="ModelPipeline operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=compiled /opt/modelpipeline /opt/modelpipeline
-ENV PYTHONPATH=/opt/modelpipeline PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    PYTHONPYCACHEPREFIX=/opt/modelpipeline/compiled
+# The libraries first: their layer stays the same from version to version.
+COPY --from=compiled /opt/modelpipeline/libraries /opt/modelpipeline/libraries
+COPY --from=compiled /opt/modelpipeline/compiled /opt/modelpipeline/compiled
+COPY --from=tried /opt/modelpipeline/operator /opt/modelpipeline/operator
+COPY --from=tried /opt/modelpipeline/compiled/opt/modelpipeline/operator /opt/modelpipeline/compiled/opt/modelpipeline/operator
+ENV PYTHONPATH=/opt/modelpipeline/operator:/opt/modelpipeline/libraries PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 \
+    PYTHONPYCACHEPREFIX=/opt/modelpipeline/compiled PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["python3", "-m", "modelpipeline"]
