@@ -20,8 +20,8 @@
     steps_finished_total{step,result}    steps by kind and end; a build that was found again is Cached
     step_duration_seconds{step}          from start to end by the API objects' times
     pipelines{reason}                    pipelines by the reason of Ready
-    pipelines_stalled{namespace}         pipelines for which a person must act
-    pipelines_unavailable{namespace}     pipelines whose promoted model does not serve
+    pipelines_stalled{pipeline_namespace}      pipelines for which a person must act
+    pipelines_unavailable{pipeline_namespace}  pipelines whose promoted model does not serve
     oldest_step_seconds{step}            how long the step that runs longest has been running
     oldest_reconciling_seconds           how long the pipeline that reconciles longest has been doing so
     objects{kind}                        objects in the cache
@@ -58,6 +58,8 @@ _VERBS = frozenset({"get", "list", "create", "update", "patch", "delete"})
 _ACTIONS = frozenset({"create", "replace", "patch", "delete", "dryrun", "readlog", "look"})
 _RUN_ENDS = frozenset(state.value for state in RunState)
 _STEP_ENDS = frozenset(state.value for state in StepState)
+_WHERE = "pipeline_namespace"
+"""Not `namespace`: Prometheus gives every series the namespace of the operator's pod under that name."""
 _ENDS_TOLD = 30
 """How many different ends of the watcher are told apart: class names of exceptions, so few, but not ours to list."""
 
@@ -122,6 +124,19 @@ class Metrics:
             (1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400),
             "step",
         )
+        self._from_zero()
+
+    def _from_zero(self) -> None:
+        """Tell 0 of what an alert asks the increase of: a series that begins with 1 has not increased."""
+        for trigger in progress.TRIGGERS:
+            self.runs_started.labels(trigger)
+            for end in sorted(_RUN_ENDS - {RunState.ACTIVE}):
+                self.runs_ended.labels(end, trigger)
+        for step in progress.STEPS:
+            for end in sorted(progress.FINAL):
+                self.steps_finished.labels(step, end.value)
+        for action in sorted(_ACTIONS):
+            self.faults.labels(action, reasons.FORBIDDEN)
 
     def observe_request(self, verb: str, code: int, seconds: float) -> None:
         """Count one request."""
@@ -196,9 +211,9 @@ class _State(registry.Collector):
         for where, status in told:
             stalled[where] += _is(status, conditions.STALLED)
             unavailable[where] += _is_down(status)
-        yield _family("pipelines_stalled", "Pipelines for which a person must act.", "namespace", stalled)
+        yield _family("pipelines_stalled", "Pipelines for which a person must act.", _WHERE, stalled)
         text = "Pipelines whose promoted model does not serve."
-        yield _family("pipelines_unavailable", text, "namespace", unavailable)
+        yield _family("pipelines_unavailable", text, _WHERE, unavailable)
         text = "How long the step that runs longest has been running."
         yield _family("oldest_step_seconds", text, "step", _oldest_steps((status for _, status in told), now))
         oldest = max([_reconciling_seconds(status, now) for _, status in told], default=0.0)

@@ -367,16 +367,17 @@ def test_the_state_of_pipelines_is_told_by_reason_and_namespace() -> None:
     )
     assert told.value("pipelines", reason="TrainingFailed") == 1
     assert told.value("pipelines", reason="Serving") == 2
-    assert {n: told.value("pipelines_stalled", namespace=n) for n in ("models", "other")} == {"models": 1, "other": 0}
+    assert told.value("pipelines_stalled", pipeline_namespace="models") == 1
+    assert told.value("pipelines_stalled", pipeline_namespace="other") == 0
     # Nothing was promoted in d, so nothing is missed.
-    assert told.value("pipelines_unavailable", namespace="other") == 1
+    assert told.value("pipelines_unavailable", pipeline_namespace="other") == 1
 
 
 def test_nothing_is_left_of_a_namespace_whose_last_pipeline_is_gone() -> None:
     cache = caches.Cache()
     meter = metrics.Metrics(cache)
     cache.put(kinds.PIPELINE, pipeline("a", "short-lived", conditions=[condition("Stalled")]))
-    assert telling.render(meter).value("pipelines_stalled", namespace="short-lived") == 1
+    assert telling.render(meter).value("pipelines_stalled", pipeline_namespace="short-lived") == 1
     cache.drop(kinds.PIPELINE, pipeline("a", "short-lived"))
     assert "short-lived" not in telling.render(meter).text
 
