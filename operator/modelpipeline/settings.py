@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from modelpipeline import errors
-from modelpipeline.stages.policy import Policy, Registry
+from modelpipeline.api import tenancy
+from modelpipeline.stages.policy import Limits, Policy, Registry
 
 PREFIX = "MODELPIPELINE_"
 _USERINFO = re.compile(r"(?P<before>^|//)[^/@\s]+@")
@@ -116,6 +117,35 @@ def _proxy(where: str, given: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs.items()))
 
 
+def _prefixes(where: str, given: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in given.split(",") if part.strip()))
+    for prefix in found:
+        plain = prefix.replace(tenancy.NAMESPACE, "x").removesuffix("/")
+        form = f"{tenancy.HOST_FORM}(/{tenancy.PATH_FORM})?"
+        if not re.fullmatch(form, plain) or not re.match(tenancy.HOST_FIRST, f"{plain}/"):
+            raise Invalid(
+                where, f"{prefix!r} is no registry or path of one; for example registry.example/{{namespace}}"
+            )
+    return found
+
+
+def _ceilings(where: str, given: str) -> tuple[tuple[str, str], ...]:
+    """Read `memory=16Gi,cpu=4`, or a YAML or JSON mapping of such amounts."""
+    if given.lstrip().startswith("{"):
+        entries = _yaml(where, given)
+        pairs = {str(name): str(value) for name, value in entries.items()} if isinstance(entries, dict) else {}
+    else:
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        pairs = {name.strip(): value.strip() for name, _, value in parts}
+    return tuple(sorted((name, _quantity(f"{where}: {name}", value)) for name, value in pairs.items()))
+
+
+def _quantity(where: str, given: str) -> str:
+    if not re.fullmatch(tenancy.QUANTITY_FORM, given):
+        raise Invalid(where, f"{given!r} is no quantity; for example 16Gi, 4 or 500m")
+    return given
+
+
 def _yaml(where: str, given: str) -> Any:
     try:
         return yaml.safe_load(given)
@@ -159,6 +189,25 @@ class Settings:
         "Seconds between comparisons with the API server while a pipeline is at work (every 10 min else).",
         _whole(1, 600),
     )
+    image_prefixes: tuple[str, ...] = _setting(
+        (),
+        "Registries or paths below which images must be, comma-separated; {namespace} stands for the pipeline's own. "
+        "Empty: any image.",
+        _prefixes,
+    )
+    resource_ceilings: tuple[tuple[str, str], ...] = _setting(
+        (),
+        "Most that one container may ask for: cpu=8,memory=32Gi; as a variable also a YAML or JSON mapping. Empty: any "
+        "amount.",
+        _ceilings,
+    )
+    storage_ceiling: str = _setting("", "Highest storage.size and workspaceSize. Empty: any size.", _quantity)
+    replicas_ceiling: int = _setting(0, "Highest number of servers of one pipeline; 0: any.", _whole(0, 1000))
+    refused_namespaces: tuple[str, ...] = _setting(
+        tenancy.REFUSED_NAMESPACES,
+        "Namespaces in which nothing is started, comma-separated. The chart adds the operator's own.",
+        _names,
+    )
     workers: int = _setting(8, "Pipelines looked at side by side.", _whole(1, 64))
     health_address: str = _setting("0.0.0.0", "Address of /healthz, /readyz and /metrics.", _text)  # noqa: S104 - the kubelet asks from outside the pod
     health_port: int = _setting(8080, "Port of the same; 0 takes a free one, which is logged.", _whole(0, 65535))
@@ -176,6 +225,13 @@ class Settings:
             strict_job_status=self.strict_job_status,
             settle_seconds=self.settle_seconds,
             resync_seconds=self.resync_seconds,
+            limits=Limits(
+                image_prefixes=self.image_prefixes,
+                resources=self.resource_ceilings,
+                storage=self.storage_ceiling,
+                replicas=self.replicas_ceiling,
+                refused_namespaces=self.refused_namespaces,
+            ),
         )
 
     def redacted(self) -> dict[str, Any]:
@@ -257,7 +313,9 @@ def document() -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if isinstance(field.default, bool):
         return str(field.default).lower()
-    return str(field.default) if field.default not in ("", ()) else "empty"
+    if isinstance(field.default, tuple):
+        return ",".join(field.default) or "empty"
+    return str(field.default) if field.default != "" else "empty"
 
 
 def _camel(name: str) -> str:

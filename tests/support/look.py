@@ -56,9 +56,11 @@ def at(
     return made
 
 
-def scoped(pipeline: Object, *children: Object, memory: Memory | None = None) -> scope.Scope:
+def scoped(
+    pipeline: Object, *children: Object, memory: Memory | None = None, policy: Policy | None = None
+) -> scope.Scope:
     """Return everything that one pass looks at."""
-    return scope.read(pipeline, snapshot(*children), memory or Memory(), NOW, Policy())
+    return scope.read(pipeline, snapshot(*children), memory or Memory(), NOW, policy or Policy())
 
 
 def condition(made: Plan, type_: str) -> str:

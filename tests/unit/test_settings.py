@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelpipeline import settings
-from modelpipeline.stages.policy import Registry
+from modelpipeline.stages.policy import Limits, Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +96,50 @@ def test_proxies_can_be_said_in_two_ways(flags: tuple[str, ...], environment: Ma
 
 
 @pytest.mark.parametrize(
+    ("flags", "environment"),
+    [
+        pytest.param(
+            (
+                "--image-prefixes=registry.example/{namespace}, docker.io/seldonio/",
+                "--resource-ceilings=memory=16Gi,cpu=4",
+                "--storage-ceiling=100Gi",
+                "--replicas-ceiling=3",
+                "--refused-namespaces=kube-system",
+            ),
+            {},
+            id="as flags",
+        ),
+        pytest.param(
+            (),
+            {
+                "MODELPIPELINE_IMAGE_PREFIXES": "registry.example/{namespace},docker.io/seldonio/",
+                "MODELPIPELINE_RESOURCE_CEILINGS": '{"cpu": 4, "memory": "16Gi"}',
+                "MODELPIPELINE_STORAGE_CEILING": "100Gi",
+                "MODELPIPELINE_REPLICAS_CEILING": "3",
+                "MODELPIPELINE_REFUSED_NAMESPACES": "kube-system",
+            },
+            id="as the chart writes them",
+        ),
+    ],
+)
+def test_limits_reach_what_decides(flags: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    chosen = parse(*flags, environment=environment)
+    assert chosen.policy().limits == Limits(
+        image_prefixes=("registry.example/{namespace}", "docker.io/seldonio/"),
+        resources=(("cpu", "4"), ("memory", "16Gi")),
+        storage="100Gi",
+        replicas=3,
+        refused_namespaces=("kube-system",),
+    )
+    json.dumps(chosen.redacted())
+
+
+def test_what_runs_the_cluster_is_refused_without_being_told() -> None:
+    assert parse().policy().limits.refused_namespaces == ("kube-system", "kube-public", "kube-node-lease")
+    assert not parse().policy().limits.any
+
+
+@pytest.mark.parametrize(
     ("flags", "environment", "wrong"),
     [
         pytest.param(("--workers", "0"), {}, "--workers: '0' is no whole number from 1 to 64", id="too few workers"),
@@ -110,6 +154,13 @@ def test_proxies_can_be_said_in_two_ways(flags: tuple[str, ...], environment: Ma
         pytest.param(("--registry", "prefix=a,insecur=true"), {}, "'insecur' is not one of prefix", id="a typo"),
         pytest.param(("--registry", "insecure=true"), {}, "prefix is missing", id="a registry without prefix"),
         pytest.param((), {"MODELPIPELINE_REGISTRIES": "[{"}, "neither YAML nor JSON", id="broken JSON"),
+        pytest.param(("--image-prefixes", "seldonio"), {}, "'seldonio' is no registry", id="a prefix without registry"),
+        pytest.param(("--image-prefixes", "a.b/x:1"), {}, "'a.b/x:1' is no registry", id="a prefix with a tag"),
+        pytest.param(("--image-prefixes", "u:p@a.b/x"), {}, "is no registry", id="a prefix with a password"),
+        pytest.param(("--resource-ceilings", "cpu=many"), {}, "cpu: 'many' is no quantity", id="no amount"),
+        pytest.param((), {"MODELPIPELINE_RESOURCE_CEILINGS": "[1]"}, "is no quantity", id="a list of amounts"),
+        pytest.param(("--storage-ceiling", "10GiB"), {}, "'10GiB' is no quantity", id="a unit that is none"),
+        pytest.param(("--replicas-ceiling", "-1"), {}, "'-1' is no whole number", id="fewer than none"),
         pytest.param(("--proxy", "FTP_PROXY=x"), {}, "'FTP_PROXY' is not one of HTTP_PROXY", id="an unknown proxy"),
     ],
 )

@@ -33,6 +33,7 @@ RUNNING = "Running"
 SUPERSEDED = "Superseded"
 NOTHING_SERVES = "NothingServes"
 INVALID_SPEC = "InvalidSpec"
+NOT_ALLOWED = "NotAllowed"
 NAME_CONFLICT = "NameConflict"
 DEPLOY_TOO_LARGE = "DeployTooLarge"
 WAITING_FOR_TERMINATION = "WaitingForTermination"
@@ -112,6 +113,14 @@ TABLE = (
         ("Ready", "Stalled"),
         "The spec cannot work; the message names the field. Nothing was started.",
         "Correct the field that the message names and apply again.",
+    ),
+    Reason(
+        NOT_ALLOWED,
+        ("Ready", "Stalled"),
+        "The spec asks for more than this cluster's administrator allows, or the pipeline is in a namespace where none "
+        "may be; the message names the field and what is allowed. Nothing new is started; what runs and serves is "
+        "left.",
+        "Change the field that the message names, or ask the administrator; see docs/tenancy.md.",
     ),
     Reason(
         NAME_CONFLICT,

@@ -98,6 +98,9 @@ REFUSED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 MUST_BE_LIMITED = ("cpu", "memory", "ephemeral-storage")
 """Resources that a container without a limit takes without bound; of all others it then has none."""
 
+QUANTITY_FORM = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i)?"
+"""What Kubernetes takes for an amount, as people write it."""
+
 # What container runtimes take for a reference (github.com/distribution/reference), in the words that RE2 and Python
 # read alike. It is asked for before a prefix is compared: '..', '//' and the like never reach the comparison.
 _LABEL = "[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"

@@ -1,9 +1,14 @@
-"""Kubernetes quantities of storage, as numbers of bytes.
+"""Kubernetes quantities, as numbers.
 
 The client's own parser (`kubernetes.utils.parse_quantity`) lives in a package that the pure core may not import.
 """
 
 from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from modelpipeline.api import tenancy
 
 _SUFFIXES = {
     "": 1.0,
@@ -20,3 +25,21 @@ def in_bytes(text: str) -> int:
         return int(float(digits) * _SUFFIXES.get(text[len(digits) :], 0.0))
     except (ValueError, OverflowError):
         return 0
+
+
+_EXACT = {
+    "": Fraction(1),
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    **{suffix: Fraction(1000) ** power for power, suffix in enumerate("kMGTPE", 1)},
+    **{suffix + "i": Fraction(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
+}
+
+
+def exact(text: str) -> Fraction | None:
+    """Return the amount that a quantity says, to the last digit, None when it cannot be read."""
+    if not re.fullmatch(tenancy.QUANTITY_FORM, text):
+        return None
+    number, suffix = text.rstrip("numkKMGTPEi"), text.lstrip("0123456789.")
+    return Fraction(number) * _EXACT[suffix]

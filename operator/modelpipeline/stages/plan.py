@@ -21,6 +21,7 @@ from modelpipeline.stages import (
     deploy,
     gate,
     keys,
+    limits,
     outcome,
     preflight,
     refusal,
@@ -74,12 +75,18 @@ def plan(pipeline: Object, children: Snapshot, memory: Memory, now: datetime, po
 
 
 def _hold(seen: Scope, turn: Turn) -> Plan | None:
-    """Return what holds a generation that was not accepted yet: its dry run, or what that said."""
-    if refusal.accepted(seen):
+    """Return what holds a generation that was not accepted yet, or is not allowed: its dry run, or what that said."""
+    accepted = refusal.accepted(seen)
+    # A run that is over starts nothing, so limits that came later take nothing from it.
+    forbidden = limits.problem(seen) if turn.active or not accepted else ""
+    if accepted and not forbidden:
         return None
     # What serves is looked after while a new generation is refused: a typo takes nothing down.
     unready = preflight.values(seen, turn.run)
-    served = deploy.decide(seen, turn.run, ready=False, image="", values=unready) if seen.spec.deploy else None
+    kept = limits.within(seen)
+    served = deploy.decide(kept, turn.run, ready=False, image="", values=unready) if seen.spec.deploy else None
+    if forbidden:
+        return refusal.refused(seen, Fault(reasons.NOT_ALLOWED, forbidden, final=True), None, served)
     try:
         preflight.check(seen)
         wanted = preflight.dry_run(seen, turn.run)

@@ -20,7 +20,13 @@ from modelpipeline.stages.deploy import Served
 from modelpipeline.stages.scope import Scope
 
 _OF_THE_SPEC = frozenset(
-    {reasons.INVALID_SPEC, reasons.NAME_CONFLICT, reasons.DEPLOY_TOO_LARGE, reasons.POD_SECURITY_DENIED}
+    {
+        reasons.INVALID_SPEC,
+        reasons.NOT_ALLOWED,
+        reasons.NAME_CONFLICT,
+        reasons.DEPLOY_TOO_LARGE,
+        reasons.POD_SECURITY_DENIED,
+    }
 )
 _SUMMARIES = (conditions.READY, conditions.RECONCILING, conditions.STALLED)
 
