@@ -11,8 +11,9 @@ from hack.cluster.trouble import Trouble
 
 def run(binary: Path, kubeconfig: Path, *arguments: str) -> str:
     """Return what the command prints; raise Trouble with helm's own words when it fails."""
+    command = [str(binary), *arguments, f"--kubeconfig={kubeconfig}"]
     done = subprocess.run(
-        [str(binary), *arguments, f"--kubeconfig={kubeconfig}"],
+        command,
         env=direct.environment(),
         capture_output=True,
         text=True,
@@ -20,5 +21,5 @@ def run(binary: Path, kubeconfig: Path, *arguments: str) -> str:
     )
     if done.returncode:
         said = done.stderr.strip().removeprefix("Error: ") or done.stdout.strip()
-        raise Trouble(f"helm {' '.join(arguments[:2])}: {said}", f"see all releases: {binary} list --all-namespaces")
+        raise Trouble(f"helm {' '.join(arguments[:2])}: {said}", f"try it: {' '.join(command)}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""What acceptance tests share: the real operator process, as its own user, in a namespace of the test's own."""
+"""What acceptance tests share: the real operator process with the chart's rights, in a namespace of the test's own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import pytest
 
 from hack.cluster import cluster
 from hack.seldon import standin, wire
-from tests.support import audit, clusters, ground, kubelet, process, versions, waiting
+from tests.support import audit, ground, kubelet, operating, process, versions, waiting
 from tests.support.kubectl import Kubectl
 
 
 @pytest.fixture(scope="session")
 def operator_kubeconfig(api_cluster: cluster.Cluster, kubectl: Kubectl) -> Path:
-    """Give the operator's user the rights it is documented to need, and its kubeconfig."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(clusters.ROOT / "hack" / "rights.yaml"))
-    return Path(api_cluster.kubeconfig_for(process.USER))
+    """Give the kubeconfig of the operator's account, which has the chart's rights and no others."""
+    return operating.admitted(api_cluster, kubectl)
 
 
 @pytest.fixture

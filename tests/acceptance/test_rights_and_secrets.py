@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from hack.cluster import cluster
 from hack.seldon import wire
-from tests.support import clusters, ground, kubectl, manifests
+from tests.support import clusters, ground, kubectl, manifests, release
 from tests.support.ground import Ground
 
 Object = dict[str, Any]
@@ -20,7 +19,7 @@ Object = dict[str, Any]
 TRAIN = {ground.STEP: "train"}
 BUILD = {ground.STEP: "build-server"}
 CANARY = "correct-horse-battery-staple"
-_POD_SECURITY = "pod-security.kubernetes.io/enforce"
+_ENFORCE = f"{clusters.POD_SECURITY}/enforce"
 
 
 @pytest.mark.parametrize(
@@ -42,17 +41,14 @@ def test_case_60_the_operators_user_may_not(
     api_cluster: cluster.Cluster, operator_kubeconfig: Path, namespace: str, verb: str, what: str
 ) -> None:
     as_operator = kubectl.Kubectl(api_cluster.binary("kubectl"), operator_kubeconfig)
-    assert as_operator("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == "modelpipeline-operator"
+    assert as_operator("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}") == release.USER
     as_operator.refused("auth", "can-i", verb, *what.split(), "-n", namespace, "--quiet")
 
 
 def test_case_60_no_rule_names_secrets_or_everything() -> None:
-    role = next(
-        document
-        for document in yaml.safe_load_all((clusters.ROOT / "hack" / "rights.yaml").read_text())
-        if document["kind"] == "ClusterRole"
-    )
-    for rule in role["rules"]:
+    operators = [role for role in release.rights() if role["metadata"]["name"] == release.ACCOUNT and "rules" in role]
+    assert operators
+    for rule in [rule for role in operators for rule in role["rules"]]:
         assert "secrets" not in rule["resources"]
         assert not any("*" in words for words in rule.values())
 
@@ -73,7 +69,7 @@ async def test_case_60_three_steps_pass_with_these_rights_and_pods_get_no_token(
 async def test_case_19_every_pod_is_admitted_where_pod_security_is_enforced(
     here: Ground, level: str, user: int
 ) -> None:
-    here.kubectl("label", "namespace", here.namespace, f"{_POD_SECURITY}={level}")
+    here.kubectl("label", "--overwrite", "namespace", here.namespace, f"{_ENFORCE}={level}")
     here.node.script(TRAIN, message=manifests.report({"accuracy": "0.97"}))
     here.node.script(BUILD, message=manifests.pushed())
     await here.apply(manifests.digits(build=[manifests.build(assembleUser=user)]))
@@ -81,7 +77,7 @@ async def test_case_19_every_pod_is_admitted_where_pod_security_is_enforced(
 
 
 async def test_case_19_a_pod_that_may_not_run_here_is_refused_before_anything_starts(here: Ground) -> None:
-    here.kubectl("label", "namespace", here.namespace, f"{_POD_SECURITY}=restricted")
+    here.kubectl("label", "--overwrite", "namespace", here.namespace, f"{_ENFORCE}=restricted")
     await here.apply(manifests.digits(build=[manifests.build(assembleUser=0)]))
     refused = await here.stalled("digits")
     assert ground.says(refused, "Ready") == ("False", "PodSecurityDenied")

@@ -13,6 +13,7 @@ from tests.support import usage
 from tests.support.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
+POD_SECURITY = "pod-security.kubernetes.io"
 
 
 @contextlib.contextmanager
@@ -49,9 +50,18 @@ def install(run: Kubectl) -> None:
 
 @contextlib.contextmanager
 def fresh_namespace(run: Kubectl) -> Iterator[str]:
-    """Yield the name of a namespace of its own, whose default service account is there: pods can be made in it."""
+    """Yield the name of a namespace of its own, whose default service account is there: pods can be made in it.
+
+    Its pods must keep to Pod Security baseline, and where they do not keep to restricted, the audit log says so.
+    """
     name = f"test-{uuid.uuid4().hex[:12]}"
-    run("create", "namespace", name)
+    labels = {f"{POD_SECURITY}/enforce": "baseline", f"{POD_SECURITY}/audit": "restricted"}
+    run(
+        "create",
+        "-f",
+        "-",
+        given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+    )
     run("wait", "--for=create", "--timeout=60s", "serviceaccount/default", "-n", name)
     yield name
     run("delete", "namespace", name, "--wait=false")

@@ -22,22 +22,22 @@ from modelpipeline.edge import operate
 from modelpipeline.kube import client
 from modelpipeline.runtime import worker
 from modelpipeline.stages.policy import Policy
-from tests.support import tiny
+from tests.support import release, tiny
 from tests.support.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 # Only ends a test that waits for what never comes; nothing passes or fails by it.
 _PATIENCE = 60
-USER = "modelpipeline-operator"
+USER = release.USER
 PIPELINES = wire.Resource("modelpipeline.dev/v1alpha1", "modelpipelines")
 JOBS = wire.Resource("batch/v1", "jobs")
 CLAIMS = wire.PERSISTENT_VOLUME_CLAIMS
 
 
 def admitted(of: cluster.Cluster, kubectl: Kubectl) -> Path:
-    """Return the operator's own kubeconfig, its rights granted."""
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "hack" / "rights.yaml"))
-    return of.kubeconfig_for(USER)
+    """Return the kubeconfig of the operator's account, which has the chart's rights and no others."""
+    release.grant(kubectl)
+    return of.kubeconfig_of(release.NAMESPACE, release.ACCOUNT)
 
 
 @contextlib.asynccontextmanager

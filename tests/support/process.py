@@ -1,6 +1,7 @@
-"""The operator as users run it: a process of its own, its own user on the cluster, its log in a file.
+"""The operator as a process of its own, as the account of the chart's on the cluster, its log in a file.
 
-Here: start, end, what it said. Elsewhere: a process that kills itself at a chosen write (`crash`).
+Here: start, end, what it said. Elsewhere: a process that kills itself at a chosen write (`crash`), the operator in
+a pod (`pod`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
-from tests.support import clusters
+from tests.support import clusters, release
 
-USER = "modelpipeline-operator"
+USER = release.USER
 
 
 class Operator:
