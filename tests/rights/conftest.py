@@ -5,13 +5,16 @@ The API server asks for the rights behind owner references too, as OpenShift's d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hack.cluster import cluster
-from tests.support import clusters, operating
+from hack.seldon import standin, wire
+from tests.support import audit, clusters, ground, kubelet, operating, process
 from tests.support.kubectl import Kubectl
 
 
@@ -46,3 +49,47 @@ def place(admin: Kubectl) -> Iterator[str]:
     """Give a namespace of the test's own."""
     with clusters.fresh_namespace(admin) as name:
         yield name
+
+
+@pytest.fixture
+async def ground_for(
+    rights_cluster: cluster.Cluster, admin: Kubectl, place: str, tmp_path: Path
+) -> AsyncIterator[Callable[[Path, str, Sequence[str]], ground.Ground]]:
+    """Give everything in the test's namespace, around an operator of this user that watches these namespaces."""
+    async with (
+        wire.Wire(rights_cluster.kubeconfig) as api,
+        kubelet.Scripted(rights_cluster.kubeconfig, namespace=place) as node,
+        standin.StandIn(rights_cluster.kubeconfig, namespace=place) as seldon,
+    ):
+        with contextlib.ExitStack() as operators:
+
+            def make(kubeconfig: Path, user: str, namespaces: Sequence[str]) -> ground.Ground:
+                operator = process.Operator(kubeconfig, namespaces, tmp_path / "operator.log", resync_seconds=1)
+                operators.callback(operator.end)
+                log = audit.Log(rights_cluster.audit_log, user, place)
+                return ground.Ground(rights_cluster, place, admin, api, node, seldon, operator, log)
+
+            yield make
+
+
+@pytest.fixture
+def confined(
+    rights_cluster: cluster.Cluster, admin: Kubectl, place: str, ground_for: Callable[..., ground.Ground]
+) -> Callable[[Sequence[dict[str, Any]]], ground.Ground]:
+    """Give everything around a running operator that has these rules in its namespace, and no other right."""
+
+    def make(rules: Sequence[dict[str, Any]]) -> ground.Ground:
+        user = f"confined-{place}"
+        role = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "op"},
+            "rules": rules,
+        }
+        admin("apply", "-n", place, "-f", "-", given=role)
+        admin("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", place)
+        made: ground.Ground = ground_for(rights_cluster.kubeconfig_for(user), user, [place])
+        made.operator.start()
+        return made
+
+    return make

@@ -235,6 +235,10 @@ def _no_right(request: Request, answer: Answer) -> errors.OperatorError | None:
             "(API group modelpipeline.dev) to the operator"
         )
         return errors.Retryable(reasons.FORBIDDEN, message)
+    if "cannot set an ownerRef on a resource you can't delete" in answer.message:
+        group = request.kind.group or '""'
+        message = f"grant verb delete on {request.kind.plural} (API group {group}) to the operator"
+        return errors.Retryable(reasons.FORBIDDEN, one_line(f"may not change the owner of {request.what}: {message}"))
     if not (match := _RBAC.search(answer.message)):
         return None
     group = match["group"] or '""'

@@ -15,6 +15,7 @@ from modelpipeline.kube import faults
 
 POD = faults.Request("create", kinds.POD, "models", "digits-build")
 JOB = faults.Request("create", kinds.JOB, "models", "digits-train")
+CLAIM = faults.Request("patch", kinds.CLAIM, "models", "digits-models")
 SERVER = faults.Request("create", kinds.SELDON_DEPLOYMENT, "models", "digits")
 
 
@@ -226,6 +227,19 @@ REFUSALS = [
         "may not set owner references that block deletion: grant verb update on modelpipelines/finalizers (API group "
         "modelpipeline.dev) to the operator",
         id="the right that owner references need is named",
+    ),
+    pytest.param(
+        CLAIM,
+        403,
+        status(
+            403,
+            'persistentvolumeclaims "digits-models" is forbidden: cannot set an ownerRef on a resource you can\'t '
+            "delete: , <nil>",
+        ),
+        "Retryable Forbidden",
+        "may not change the owner of PersistentVolumeClaim digits-models: grant verb delete on persistentvolumeclaims "
+        '(API group "") to the operator',
+        id="and the one that another owner needs",
     ),
     pytest.param(
         SERVER,
