@@ -27,7 +27,7 @@ FOREIGN: dict[str, Any] = {
 }
 
 
-class Unclear(ValueError):
+class UnclearError(ValueError):
     """A value of which the comments say too little."""
 
 
@@ -51,11 +51,11 @@ def _block(values: list[Value]) -> dict[str, Any]:
 
 def _leaf(value: Value) -> dict[str, Any]:
     if not value.description:
-        raise Unclear(f"values.yaml: {value.path} has no description; write one above it: # -- ...")
+        raise UnclearError(f"values.yaml: {value.path} has no description; write one above it: # -- ...")
     kind = value.schema.get("type", _TYPES.get(type(value.default)))
     if kind is None:
-        raise Unclear(f"values.yaml: {value.path} is null; say what else it may be: # @schema {{type: ...}}")
+        raise UnclearError(f"values.yaml: {value.path} is null; say what else it may be: # @schema {{type: ...}}")
     inside = _SAYS_WHAT_IS_INSIDE.get(kind, set()) if isinstance(kind, str) else set()
     if inside and not inside & value.schema.keys():
-        raise Unclear(f"values.yaml: what may be in {value.path}? Say it: # @schema {{{min(inside)}: ...}}")
+        raise UnclearError(f"values.yaml: what may be in {value.path}? Say it: # @schema {{{min(inside)}: ...}}")
     return {"description": value.description, "type": kind, **value.schema, "default": value.default}
