@@ -1,0 +1,57 @@
+"""What tests of tenancy share: a cluster of their own, because policies are asked of every pipeline in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hack.cluster import cluster
+from tests.support import clusters, manifests
+from tests.support.kubectl import Kubectl
+from tests.tenancy import asking
+
+
+@pytest.fixture(scope="session")
+def api_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
+    """Give a control plane without nodes, our CRDs installed."""
+    with clusters.shared("api", "test-tenancy", pytestconfig.getoption("--keep-clusters")) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def kubectl(api_cluster: cluster.Cluster) -> Kubectl:
+    """Give kubectl as the administrator."""
+    return clusters.kubectl(api_cluster)
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """Give a namespace of the test's own."""
+    with clusters.fresh_namespace(kubectl) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def place(api_cluster: cluster.Cluster, kubectl: Kubectl) -> asking.Place:
+    """Give the API server, users and grants."""
+    return asking.Place(api_cluster.kubeconfig, kubectl)
+
+
+@pytest.fixture(scope="session")
+def restricted(place: asking.Place, kubectl: Kubectl) -> Iterator[asking.Place]:
+    """Give the API server with the policies that the chart renders for Restricted, at work."""
+    objects = asking.rendered(tenancy="Restricted")
+    place.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asking.SYSTEM}})
+    with clusters.fresh_namespace(kubectl) as name:
+        for policy in ("claims", "secrets"):
+            place.install(objects, PROBES[policy], name, f"modelpipeline-operator-{policy}")
+        place.install(objects, PROBES["secrets"], "kube-public", "modelpipeline-operator-limits")
+        yield place
+
+
+PROBES: dict[str, dict[str, Any]] = {
+    "claims": manifests.pipeline("probe", train=manifests.train(), storage={"claimName": "probe"}),
+    "secrets": manifests.pipeline("probe", train=manifests.train(envFrom=[{"secretRef": {"name": "probe"}}])),
+}
