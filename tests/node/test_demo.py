@@ -17,6 +17,7 @@ import yaml
 
 from hack.cluster import cluster, places
 from hack.demo import groundwork
+from tests.support import usage
 from tests.support.kubectl import Kubectl
 
 NAME = "test-demo"
@@ -127,6 +128,10 @@ def test_a_bad_model_is_refused_and_the_good_one_serves_on(kubectl: Kubectl) -> 
 
 
 def test_nothing_is_left_behind(kubectl: Kubectl) -> None:
+    found = cluster.find(NAME)
+    assert found
+    # Its audit log goes with it, and tells which rights the operator used.
+    usage.SESSION.take(found.audit_log)
     assert demo("down").code == 0
     assert not cluster.find(NAME)
     assert not groundwork.state_of(NAME).exists()

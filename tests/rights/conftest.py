@@ -17,12 +17,29 @@ from hack.seldon import standin, wire
 from tests.support import audit, clusters, ground, kubelet, operating, process
 from tests.support.kubectl import Kubectl
 
+_SOURCE = pytest.Config.ArgsSource
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs on the cluster of this folder."""
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what runs on the cluster of this folder, and have what judges a whole session run last in one."""
     for item in items:
         if "rights_cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("api")
+    judges = [item for item in items if item.get_closest_marker("whole_suite")]
+    others = [item for item in items if item not in judges]
+    if _whole(config):
+        items[:] = others + judges
+    else:
+        config.hook.pytest_deselected(items=judges)
+        items[:] = others
+
+
+def _whole(config: pytest.Config) -> bool:
+    """Say whether this session runs every test there is."""
+    narrowed = ("keyword", "markexpr", "deselect", "lf", "ignore", "ignore_glob", "stepwise")
+    everything = config.args_source is not _SOURCE.ARGS or config.args == ["tests"]
+    return everything and not any(config.getoption(option, None) for option in narrowed)
 
 
 @pytest.fixture(scope="session")

@@ -42,12 +42,12 @@ class Entry:
 
 
 class Lines:
-    """The lines of an audit log from the making of this value on."""
+    """The lines of an audit log from the making of this value on, or all of them (`whole`)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
         self._path = path
         begun = path.stat()
-        self._file, self._from = begun.st_ino, begun.st_size
+        self._file, self._from = (0, 0) if whole else (begun.st_ino, begun.st_size)
 
     def read(self, *words: str) -> Iterator[dict[str, Any]]:
         """Yield the requests whose line holds each of the words; to parse them all would take minutes."""
@@ -65,7 +65,7 @@ class Lines:
             self._path.parent.glob(f"{self._path.stem}*{self._path.suffix}"), key=lambda f: f.stat().st_mtime
         )
         numbers = [file.stat().st_ino for file in files]
-        first = numbers.index(self._file)
+        first = numbers.index(self._file) if self._file else 0
         for file, number in list(zip(files, numbers, strict=True))[first:]:
             yield file, self._from if number == self._file else 0
 

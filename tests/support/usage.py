@@ -14,10 +14,8 @@ from typing import Any
 
 from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds import rights
-from tests.support import audit
+from tests.support import audit, release
 
-# The first by a pod or a certificate of the chart's service account, the second by a certificate of a plain user.
-OPERATORS = ("system:serviceaccount:modelpipeline-system:modelpipeline-operator", "modelpipeline-operator")
 # Its own requests and its watches; what a test asks as the same user, to see it refused, is neither.
 _AGENTS = ("modelpipeline-operator/", "kopf/")
 _DECISION = "authorization.k8s.io/decision"
@@ -82,28 +80,30 @@ def told(uses: Iterable[Use]) -> list[str]:
     return sorted(map(str, uses))
 
 
-def summed_up(lines: audit.Lines, users: Iterable[str] = OPERATORS) -> Record:
+def summed_up(lines: audit.Lines) -> Record:
     """Return the record of one log."""
-    record, users = Record(), tuple(users)
-    for told in lines.read('"objectRef"', "modelpipeline"):
-        if told["user"]["username"] in users:
-            _ours(record, told)
-        elif told["objectRef"].get("resource") == kinds.PIPELINE.plural and told["verb"] in _APPLIES:
-            record.applied_in.add(told["objectRef"].get("namespace", ""))
+    record = Record()
+    for request in lines.read('"objectRef"', "modelpipeline"):
+        if request["user"]["username"] == release.USER:
+            _ours(record, request)
+        elif request["objectRef"].get("resource") == kinds.PIPELINE.plural and request["verb"] in _APPLIES:
+            record.applied_in.add(request["objectRef"].get("namespace", ""))
     return record
 
 
-def _ours(record: Record, told: dict[str, Any]) -> None:
-    if not told.get("userAgent", "").startswith(_AGENTS):
+def _ours(record: Record, request: dict[str, Any]) -> None:
+    if not request.get("userAgent", "").startswith(_AGENTS):
         return
-    about = told["objectRef"]
+    about, verb = request["objectRef"], request["verb"]
+    if "resource" not in about:
+        return
     resource, sub, namespace = about["resource"], about.get("subresource"), about.get("namespace", "")
-    use = Use(about.get("apiGroup", ""), f"{resource}/{sub}" if sub else resource, told["verb"])
-    if told["annotations"][_DECISION] == "allow":
+    use = Use(about.get("apiGroup", ""), f"{resource}/{sub}" if sub else resource, verb)
+    if request["annotations"][_DECISION] == "allow":
         record.used.add(use)
     else:
         record.refused.add((use, namespace))
-    if namespace and told["verb"] not in ("list", "watch"):
+    if namespace and verb not in ("list", "watch"):
         record.worked_in.add(namespace)
 
 
@@ -113,8 +113,6 @@ class Session:
     def __init__(self) -> None:
         self._gone = Record()
         self._up: list[audit.Lines] = []
-        self.withheld: set[str] = set()
-        """Namespaces in which a test takes rights away on purpose."""
 
     @contextlib.contextmanager
     def watched(self, log: Path) -> Iterator[None]:
@@ -124,6 +122,10 @@ class Session:
         yield
         self._up.remove(lines)
         self._gone.add(summed_up(lines))
+
+    def take(self, log: Path) -> None:
+        """Take in everything that was ever done on a cluster which is about to end."""
+        self._gone.add(summed_up(audit.Lines(log, whole=True)))
 
     def record(self) -> Record:
         """Return everything up to now."""
