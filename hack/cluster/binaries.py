@@ -41,7 +41,7 @@ class Tool:
 
 def ensure(names: tuple[str, ...]) -> dict[str, Path]:
     """Return where the binaries are, building first what is nowhere."""
-    missing = [name for name in names if not _ready(name)]
+    missing = [name for name in names if not ready(name)]
     for number, name in enumerate(missing, start=1):
         _make(_tool(name), f"{number} of {len(missing)}")
     return {name: path(name) for name in names}
@@ -49,13 +49,14 @@ def ensure(names: tuple[str, ...]) -> dict[str, Path]:
 
 def path(name: str) -> Path:
     """Return the path of one binary, built if need be."""
-    if not (ready := _ready(name)):
+    if not (found := ready(name)):
         _make(_tool(name), "1 of 1")
-        ready = _cached(_tool(name))
-    return ready
+        found = _cached(_tool(name))
+    return found
 
 
-def _ready(name: str) -> Path | None:
+def ready(name: str) -> Path | None:
+    """Return the path of one binary when it needs no building."""
     given = os.environ.get(GIVEN)
     if given and os.access(Path(given) / name, os.X_OK):
         return (Path(given) / name).resolve()
@@ -91,7 +92,9 @@ def _cached(tool: Tool) -> Path:
 
 @functools.cache
 def _key(module: Path) -> str:
-    content = b"".join((module / file).read_bytes() for file in ("go.mod", "go.sum"))
+    # A module with source of its own is built from that as well.
+    files = (module / "go.mod", module / "go.sum", *sorted(module.glob("*.go")))
+    content = b"".join(file.read_bytes() for file in files)
     return hashlib.sha256(content + platform.machine().encode()).hexdigest()[:16]
 
 

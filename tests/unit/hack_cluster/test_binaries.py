@@ -54,6 +54,24 @@ def test_what_is_in_the_cache_is_not_built_again(monkeypatch: pytest.MonkeyPatch
     assert binaries.path("crane") == first
 
 
+def test_a_tool_of_our_own_is_built_again_when_its_source_changes(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = machine / "tools" / "ours"
+    module.mkdir(parents=True)
+    (module / "go.mod").write_text("module example/ours\n\ngo 1.26.0\n\ntool example/ours\n")
+    (module / "go.sum").touch()
+    monkeypatch.setattr(places, "TOOLS", module.parent)
+    found = []
+    for source in ("package main", "package main // changed"):
+        (module / "main.go").write_text(source)
+        binaries._catalogue.cache_clear()
+        binaries._key.cache_clear()
+        found.append(binaries.path("ours"))
+    binaries._catalogue.cache_clear()
+    assert found[0] != found[1]
+
+
 def test_the_given_folder_comes_first_and_the_rest_from_elsewhere(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
