@@ -52,8 +52,12 @@ def conclude(stored: Iterable[Condition], verdicts: Iterable[Verdict], generatio
 
 
 def line(message: str) -> str:
-    """Return a message as one line of at most 512 characters."""
-    text = " ".join(message.split())
+    """Return a message as one line of at most 512 characters that can be printed.
+
+    Programs and servers of users are quoted in it: none of their escape sequences may reach a terminal, and what is no
+    text at all could not be stored.
+    """
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in message).split())
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 3] + "..."
 
 
@@ -62,7 +66,7 @@ def advised(message: str, command: str) -> str:
     if "kubectl " in message:
         return message
     room = MESSAGE_LIMIT - len(command) - 2
-    text = " ".join(message.split())
+    text = line(message)
     return f"{text if len(text) <= room else text[: room - 3] + '...'}; {command}"
 
 

@@ -7,6 +7,7 @@ Here: what the pod looks like and how one is read (architecture.md, "The build p
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,9 @@ STEP_USER = 1000
 NO_BUILDER = 64
 """assemble.sh's own exit code for an image without s2i scripts."""
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{1,64}")
+_IMAGE = re.compile(r"[-._/:@a-zA-Z0-9]{1,500}")
 _NEVER_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 
 _ASSEMBLE_CAPABILITIES = (
@@ -217,12 +221,14 @@ def _broken(container: Container) -> tuple[str, str]:
 
 def _result(message: str) -> BuildResult | None:
     told = _json(message)
-    if not str(told.get("digest") or "").startswith("sha256:"):
+    digest, image, commit = (str(told.get(name) or "") for name in ("digest", "image", "commit"))
+    # A pod that somebody else put in our build's place may say anything; what is none of ours is no result.
+    if not _DIGEST.fullmatch(digest) or not _IMAGE.fullmatch(image) or not image.endswith(f"@{digest}"):
         return None
     return BuildResult(
-        digest=str(told["digest"]),
-        image=str(told.get("image") or ""),
-        commit=str(told.get("commit") or ""),
+        digest=digest,
+        image=image,
+        commit=commit if _COMMIT.fullmatch(commit) else "",
         builder_digest=str(told.get("builderDigest") or ""),
         builder_image_digest=str(told.get("builderImageDigest") or ""),
         content_key=str(told.get("contentKey") or ""),
@@ -261,6 +267,7 @@ def _order(request: BuildRequest) -> order.Order:
         git_secret=str(git.get("secretName") or ""),
         ca_config_map=request.ca_config_map,
         limit=quantity.in_bytes(request.workspace_size),
+        deadline=request.deadline_seconds,
     )
 
 

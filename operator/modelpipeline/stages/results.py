@@ -5,8 +5,10 @@ Here: reading both forms (api.md, "train"). Elsewhere: when there is something t
 
 from __future__ import annotations
 
+import collections
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import re2  # RE2, not re: a user's pattern must not be able to hang the operator
 
@@ -14,6 +16,7 @@ from modelpipeline.api import reasons
 from modelpipeline.api.spec import Metric, Output
 
 LIMIT_BYTES = 4096
+_FEW = 4096
 MOST = 64
 """How many outputs, and how many metrics, a result may hold: a status has room for these and those of the log."""
 
@@ -50,10 +53,32 @@ def match(log: str, wanted: list[Metric]) -> dict[str, str]:
     """Return the metrics found in a log: the last match of each pattern; one that does not match is left out."""
     found = {}
     for metric in wanted:
-        matches = re2.compile(metric.pattern, _quiet()).findall(log)
-        if matches:
-            found[metric.name] = str(matches[-1])[:LIMIT_BYTES]
+        last = _last(re2.compile(metric.pattern, _quiet()), log)
+        if last is not None:
+            found[metric.name] = last[:LIMIT_BYTES]
     return found
+
+
+def _last(expression: Any, log: str) -> str | None:
+    """Return the group of the last match, None when nothing matches.
+
+    A pattern may match everywhere, and going through a million matches takes seconds in which no other pipeline is
+    looked at: the end of the log is halved until few can be left.
+    """
+    if not expression.search(log):
+        return None
+    low, high = 0, len(log)
+    while high - low > _FEW:
+        middle = (low + high) // 2
+        # Most patterns mean a line, or what is in one.
+        start = log.rfind("\n", low, middle) + 1 or middle
+        if expression.search(log, start):
+            low = start if start > low else middle
+        else:
+            high = start
+    # A cut may go through a match: it is looked for from well before.
+    last = collections.deque(expression.finditer(log, max(0, low - _FEW)), maxlen=1)
+    return str(last[0].group(1) or "") if last else None
 
 
 def pattern_problem(pattern: str) -> str:
@@ -106,6 +131,11 @@ def _complete(result: Result, outputs: list[Output]) -> Result:
                 reason=reasons.OUTPUT_MISSING,
                 message=f"output {output.name}: {where}; write it before the program ends, or mark it optional: true",
             )
+    return _unusable(result) or result
+
+
+def _unusable(result: Result) -> Result | None:
+    """Say which value cannot be handed on: what Kubernetes would expand, or what no variable can hold."""
     for what, values in (("output", result.outputs), ("metric", result.metrics)):
         if len(values) > MOST:
             return Result(
@@ -118,4 +148,9 @@ def _complete(result: Result, outputs: list[Output]) -> Result:
                     reason=reasons.OUTPUT_INVALID,
                     message=f"{what} {name[:63]} holds '$(', which Kubernetes would expand; report a value without it",
                 )
-    return result
+            if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in name + value):
+                return Result(
+                    reason=reasons.OUTPUT_INVALID,
+                    message=f"{what} {name[:63]} holds a NUL or half a character, which no variable can; report text",
+                )
+    return None

@@ -5,7 +5,6 @@ Here: reading the order, and turning every end into one termination message and 
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sys
@@ -14,6 +13,16 @@ from collections.abc import Callable
 from modelpipeline import errors
 from modelpipeline.step import fetch, order, places, push, reasons, report
 
+MEMORY = 2 << 30
+"""The most that one process here may take: sizes and counts come from servers and layers that may be hostile."""
+
+_TOO_MUCH = {
+    "fetch": (
+        reasons.SOURCE_TOO_LARGE,
+        "source or builder has more parts than fetch has memory for: use a smaller one",
+    ),
+    "push": (reasons.LAYER_REFUSED, "what assemble left has more files than push has memory for: leave fewer"),
+}
 _STEPS: dict[str, Callable[[order.Order, places.Places], object]] = {"fetch": fetch.run, "push": push.run}
 
 
@@ -25,15 +34,18 @@ def main(arguments: list[str], where: places.Places) -> int:
     os.umask(0o022)
     try:
         asked = order.load(os.environ[places.CONTRACT_VARIABLE])
-        # No single file of a clone or a layer may be larger than the whole build.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (asked.limit, asked.limit))
+        # No file of a clone or a layer may be larger than the whole build. Programs that are started inherit both.
+        _confine(resource.RLIMIT_FSIZE, asked.limit)
+        _confine(resource.RLIMIT_DATA, MEMORY)
         result = _STEPS[arguments[0]](asked, where)
     except errors.OperatorError as error:
         return _failed(where, error.reason, error.message)
     except OSError as error:
         # The message of an OSError names a path and a code, never a content.
         return _failed(where, reasons.STEP_FAILED, f"{arguments[0]}: {error}; is workspaceSize large enough?")
-    except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:
+    except MemoryError:
+        return _failed(where, *_TOO_MUCH[arguments[0]])
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # Only the kind: a value could be anything, and the traceback would print it.
         return _failed(
             where,
@@ -44,6 +56,12 @@ def main(arguments: list[str], where: places.Places) -> int:
     if isinstance(result, dict):
         report.success(where.termination_log, result)
     return 0
+
+
+def _confine(what: int, most: int) -> None:
+    _, hard = resource.getrlimit(what)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (most, most))
 
 
 def _failed(where: places.Places, reason: str, message: str) -> int:

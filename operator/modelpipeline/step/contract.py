@@ -18,6 +18,7 @@ FALLBACK_SCRIPTS = ("/usr/libexec/s2i", "/s2i/bin")
 """Where builders keep their scripts when no label says so; the first is s2i's own fallback, the second Seldon's."""
 
 REQUIRED_ENV_LABEL = "modelpipeline.dev/required-env"
+ENVIRONMENT_LIMIT = 64 << 10
 SELDON = "seldon-core-s2i-"
 
 _PATH = re.compile(r"(/[-._A-Za-z0-9]+)+/?")
@@ -38,9 +39,10 @@ class Contract:
 
 def read(image: str, config: Mapping[str, Any]) -> Contract:
     """Read the contract from an image's configuration file."""
-    inner = config.get("config") or {}
-    labels = {str(key): str(value) for key, value in (inner.get("Labels") or {}).items()}
-    env = dict(str(pair).partition("=")[::2] for pair in inner.get("Env") or [])
+    inner = _mapping(config.get("config"))
+    labels = {str(key): str(value) for key, value in _mapping(inner.get("Labels")).items()}
+    listed = inner.get("Env")
+    env = dict(str(pair).partition("=")[::2] for pair in (listed if isinstance(listed, list) else ()))
     return Contract(
         scripts=_scripts(image, labels),
         destination=_destination(image, labels),
@@ -49,6 +51,11 @@ def read(image: str, config: Mapping[str, Any]) -> Contract:
         env=env,
         required=_required(image, labels),
     )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Return a part of a configuration; whoever pushed the image could write anything in its place."""
+    return value if isinstance(value, dict) else {}
 
 
 def _scripts(image: str, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -90,6 +97,11 @@ def _required(image: str, labels: Mapping[str, str]) -> tuple[str, ...]:
 
 def parse_environment(content: bytes) -> dict[str, str]:
     """Read .s2i/environment as s2i does: NAME=VALUE a line, # comments, other lines ignored, spaces trimmed."""
+    if len(content) > ENVIRONMENT_LIMIT:
+        raise errors.Stalled(
+            reasons.SOURCE_INVALID,
+            f".s2i/environment has {len(content)} bytes, and at most {ENVIRONMENT_LIMIT} can be given to a program",
+        )
     found: dict[str, str] = {}
     for number, line in enumerate(content.decode("utf-8", errors="surrogateescape").splitlines(), 1):
         if line.startswith("#") or "=" not in line:
@@ -124,9 +136,12 @@ def check_assemble_user(image: str, contract: Contract, asked: int | None) -> No
         return
     wanted = contract.assemble_user or contract.user or "0"
     number = {"root": "0"}.get(wanted, wanted)
-    if number.isdigit() and number != "0" and number == contract.user:
+    numeric = number.isascii() and number.isdigit()
+    # "000" is root as well.
+    number = str(int(number[:20])) if numeric else number
+    if numeric and number != "0" and wanted == contract.user:
         return
-    if not number.isdigit():
+    if not numeric:
         raise errors.Stalled(
             reasons.ASSEMBLE_USER_NEEDED,
             f"builder {image} assembles as user {wanted!r}, a name that Kubernetes cannot check: "

@@ -16,6 +16,8 @@ from modelpipeline import errors
 from modelpipeline.step import reasons
 
 LIMIT = 1 << 20
+_SHORTEST = 4
+_DOCKER_KEYS = (".dockerconfigjson", "config.json")
 SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
@@ -31,7 +33,7 @@ def registry_config(mounted: Path, secret: str, host: str, private: Path) -> Pat
 
 def _auths(mounted: Path, secret: str, host: str) -> dict[str, object]:
     keys = _keys(mounted, f"pushSecretName: {secret}", "docker-registry")
-    for key in (".dockerconfigjson", "config.json"):
+    for key in _DOCKER_KEYS:
         if key in keys:
             return _parse_auths(_read(mounted / key), secret, key)
     if {"username", "password"} <= keys:
@@ -124,6 +126,39 @@ def ca_bundle(mounted: Path, config_map: str, private: Path, system: Path = SYST
     path = private / "ca.crt"
     _write(path, (system.read_bytes() if system.exists() else b"") + b"\n" + added)
     return path
+
+
+def values(mounted: Path) -> tuple[str, ...]:
+    """Return what is secret in a mounted secret, in every form in which it is sent to a server, the longest first."""
+    try:
+        files = {path.name: _read(path).decode(errors="replace") for path in mounted.iterdir() if path.is_file()}
+    except OSError:
+        return ()
+    found = {line.strip() for line in files.get("ssh-privatekey", "").splitlines()}
+    pairs = [(files.get("username", "git").strip(), files.get("password", "").strip())]
+    for auth in (auth for key in _DOCKER_KEYS for auth in _auth_entries(files.get(key, ""))):
+        found |= {str(auth.get(name) or "") for name in ("auth", "password", "identitytoken", "registrytoken")}
+        pairs += [(str(auth.get("username") or ""), str(auth.get("password") or "")), _decoded(str(auth.get("auth")))]
+    for user, password in pairs:
+        if password:
+            found |= {password, quote(password, safe=""), base64.b64encode(f"{user}:{password}".encode()).decode()}
+    # What is as short as a word of any message cannot be kept out of one.
+    return tuple(sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True))
+
+
+def _auth_entries(content: str) -> list[dict[str, object]]:
+    try:
+        return [dict(entry) for entry in json.loads(content)["auths"].values()]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+def _decoded(auth: str) -> tuple[str, str]:
+    try:
+        user, _, password = base64.b64decode(auth).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, password
 
 
 def _keys(mounted: Path, field: str, kind: str) -> set[str]:

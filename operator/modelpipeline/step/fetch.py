@@ -12,7 +12,19 @@ import shutil
 from pathlib import Path
 
 from modelpipeline import errors
-from modelpipeline.step import contentkey, contract, credentials, git, order, places, reasons, registry, report, source
+from modelpipeline.step import (
+    contentkey,
+    contract,
+    credentials,
+    git,
+    order,
+    places,
+    process,
+    reasons,
+    registry,
+    report,
+    source,
+)
 from modelpipeline.step import verdict as verdicts
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -69,6 +81,8 @@ def connect(asked: order.Order, where: places.Places, ca: Path | None) -> regist
         ca=ca,
         platform=f"linux/{_ARCHITECTURES.get(machine, machine)}",
         secret=asked.push_secret,
+        answer_within=asked.answer_within,
+        hide=credentials.values(where.registry_secret),
     )
 
 
@@ -95,11 +109,16 @@ def _get_source(asked: order.Order, where: places.Places, ca: Path | None) -> st
         store=credentials.git_store(where.git_secret, asked.git_secret, origin, where.private) if origin else None,
         ssh=None if origin else credentials.ssh_config(where.git_secret, asked.git_secret, where.private),
         ca=ca,
+        seconds=asked.transfer_within,
+        silence=min(30, asked.answer_within),
+        limit=asked.limit,
+        hide=credentials.values(where.git_secret),
     )
     commit = git.clone(asked.git.url, asked.git.commit or asked.git.ref, clone, access)
     report.say(f"source {asked.git.url} is at commit {commit}")
     source.copy(clone, asked.path, where.source, asked.limit)
-    shutil.rmtree(clone)
+    # Not by shutil: what was not copied may be nested more deeply than Python calls functions.
+    process.run(["rm", "-rf", "--", str(clone)], env={})
     return commit
 
 

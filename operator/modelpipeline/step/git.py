@@ -8,6 +8,7 @@ taken of the tree (source.py).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,19 +24,26 @@ _URL = re.compile(
 )
 _REF = re.compile(r"[A-Za-z0-9_][-._/A-Za-z0-9]{0,254}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_OF_AN_ENTRY = 512
+"""What a file takes beside its content."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
-
-SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the server is reached: files made by credentials.py, all optional."""
+    """How the server is reached: files made by credentials.py, all optional; how long, and for how much.
+
+    `silence` is for how long a server may send next to nothing; `hide` are secrets that no message may repeat.
+    """
 
     private: Path
     store: Path | None = None
     ssh: Path | None = None
     ca: Path | None = None
+    seconds: float = 900
+    silence: int = 30
+    limit: int = 10 * 2**30
+    hide: tuple[str, ...] = ()
 
 
 def check_url(url: str) -> str:
@@ -73,10 +81,31 @@ def clone(url: str, ref: str, into: Path, access: Access) -> str:
     commit = run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").stdout.strip()
     if not _COMMIT.fullmatch(commit):
         raise errors.Stalled(reasons.REF_NOT_FOUND, f"ref {ref} of {url} is no commit; name a branch, tag or commit")
+    _check_size(run, commit, url, access.limit)
     done = run("checkout", "--quiet", "--force", "--detach", commit)
     if done.code:
         raise _explain(done.stderr, url)
     return commit
+
+
+def _check_size(run: _Git, commit: str, url: str, limit: int) -> None:
+    """Add up what a checkout would write, before it does: a small repository can name one file a billion times."""
+    left, rest = limit, b""
+
+    def fits(chunk: bytes) -> bool:
+        nonlocal left, rest
+        *sizes, rest = (rest + chunk).split(b"\0")
+        left -= sum(_OF_AN_ENTRY + (int(size) if size.isdigit() else 0) for size in sizes)
+        return left >= 0
+
+    done = run("ls-tree", "-r", "-z", "--full-tree", "--format=%(objectsize)", commit, take=fits)
+    if left < 0:
+        raise errors.Stalled(
+            reasons.SOURCE_TOO_LARGE,
+            f"the files of {url} are larger than workspaceSize, or there are too many: set a larger one",
+        )
+    if done.code:
+        raise _explain(done.stderr, url)
 
 
 def _fetch(run: _Git, url: str, ref: str) -> str:
@@ -117,13 +146,16 @@ class _Git:
 
     def __init__(self, folder: Path, access: Access) -> None:
         self._folder = folder
+        self._access = access
         settings = {
             "core.hooksPath": "/dev/null",
             "core.fsmonitor": "false",
             "gc.auto": "0",
+            # A pack is kept as it comes: it is one file then, and files are bounded.
+            "fetch.unpackLimit": "1",
             "http.followRedirects": "false",
             "http.lowSpeedLimit": "1000",
-            "http.lowSpeedTime": "30",
+            "http.lowSpeedTime": str(access.silence),
             "protocol.allow": "never",
             "protocol.https.allow": "always",
             "protocol.ssh.allow": "always",
@@ -149,10 +181,10 @@ class _Git:
             "GIT_SSH_COMMAND": f"ssh -F {access.ssh}" if access.ssh else "/bin/false",
         }
 
-    def __call__(self, *words: str) -> process.Done:
+    def __call__(self, *words: str, take: Callable[[bytes], bool] | None = None) -> process.Done:
         """Run one git command in the clone."""
         argv = ["git", *self._settings, "-C", str(self._folder), *words]
-        return process.run(argv, env=self._env, seconds=SECONDS)
+        return process.run(argv, env=self._env, seconds=self._access.seconds, take=take, hide=self._access.hide)
 
 
 def _absent(stderr: str) -> bool:
@@ -161,6 +193,12 @@ def _absent(stderr: str) -> bool:
 
 
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"File too large|File size limit|No space left|[Oo]ut of memory|Cannot allocate memory|malloc failed"
+        r"|said too much",
+        reasons.SOURCE_TOO_LARGE,
+        "the repository is larger than workspaceSize, or has more than can be held: set a larger one, or build another",
+    ),
     (
         r"certificate|SSL|TLS",
         reasons.GIT_UNREACHABLE,
@@ -194,11 +232,6 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         r"does not appear to be a git repository|not valid: is this a git repository",
         reasons.GIT_AUTH_FAILED,
         "there is no git repository at this url: check source.git.url",
-    ),
-    (
-        r"File too large|File size limit|No space left",
-        reasons.SOURCE_TOO_LARGE,
-        "the repository is larger than workspaceSize: set a larger one",
     ),
 )
 

@@ -31,7 +31,7 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One build. `limit` bounds source and layer, in bytes."""
+    """One build. `limit` bounds source and layer, in bytes; `deadline` is when the pod is ended, in seconds."""
 
     build: str
     image: str
@@ -48,6 +48,17 @@ class Order:
     git_secret: str = ""
     ca_config_map: str = ""
     limit: int = 10 * 2**30
+    deadline: int = 1800
+
+    @property
+    def answer_within(self) -> int:
+        """Return how long a server may take for an answer: it is named before the pod's deadline ends everything."""
+        return max(2, min(120, self.deadline // 6))
+
+    @property
+    def transfer_within(self) -> int:
+        """Return how long getting the source may take."""
+        return max(2, min(900, self.deadline // 2))
 
     def dump(self) -> str:
         """Return the JSON document; equal orders give equal text."""

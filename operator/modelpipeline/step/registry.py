@@ -22,7 +22,6 @@ from typing import Any
 from modelpipeline import errors
 from modelpipeline.step import order, process, reasons
 
-SECONDS = 120
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -64,6 +63,8 @@ class Client:
     ca: Path | None = None
     platform: str = "linux/amd64"
     secret: str = ""
+    answer_within: float = 120
+    hide: tuple[str, ...] = ()
 
     def located(self, image: str) -> tuple[str, bool]:
         """Return where the image is read from, after mirrors, and whether without TLS."""
@@ -102,7 +103,7 @@ class Client:
             )
         ours = _checked(self._good(done, image, "read"))
         text = self._good(self._crane(["config", f"{repository(name)}@{ours}"], insecure), image, "read")
-        return ours, json.loads(text)
+        return ours, _configuration(text, image)
 
     def push(self, builder: str, image: str, layer: Path, changes: Changes, work: Path) -> str:
         """Push builder plus layer plus changes to the image's repository, under no tag; return its digest.
@@ -148,11 +149,12 @@ class Client:
         shutil.rmtree(folder, ignore_errors=True)
         return target
 
-    def _crane(self, words: list[str], insecure: bool, seconds: float = SECONDS) -> process.Done:
+    def _crane(self, words: list[str], insecure: bool, seconds: float = 0) -> process.Done:
         env = {"DOCKER_CONFIG": str(self.docker_config), "HOME": str(self.docker_config)}
         if self.ca:
             env["SSL_CERT_FILE"] = str(self.ca)
-        return process.run(["crane", *words, *(["--insecure"] if insecure else [])], env=env, seconds=seconds)
+        argv = ["crane", *words, *(["--insecure"] if insecure else [])]
+        return process.run(argv, env=env, seconds=seconds or self.answer_within, hide=self.hide)
 
     def _good(self, done: process.Done, image: str, doing: str) -> str:
         if done.code == 0:
@@ -168,6 +170,18 @@ def _csv(value: str) -> str:
 def _pair(name: str, value: str) -> str:
     """Return a label as crane's flag takes it: read as CSV, but only when there is more than one equals sign."""
     return _csv(f"{name}={value}") if "=" in value else f"{name}={value}"
+
+
+def _configuration(text: str, image: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise errors.Stalled(
+            reasons.NOT_A_BUILDER, f"the configuration of builderImage {image} is no JSON object: name another builder"
+        )
+    return found
 
 
 def _checked(digest: str) -> str:
@@ -189,6 +203,16 @@ def _explain(stderr: str, image: str, doing: str, secret: str) -> errors.Operato
     if re.search(r"x509|certificate|HTTP response to HTTPS", stderr):
         cure = "put its CA under ca.crt of caConfigMapName, or list it as insecure in the operator's registries setting"
         return errors.Retryable(reasons.REGISTRY_UNREACHABLE, f"registry {registry} is not trusted: {cure} ({quoted})")
+    if re.search(r"could not parse reference|parsing reference", stderr):
+        return errors.Stalled(
+            reasons.BUILDER_NOT_FOUND, f"{image} is no name of an image: check builderImage and image ({quoted})"
+        )
+    if re.search(r"out of memory|cannot allocate memory|said too much|file too large|no space left", stderr):
+        return errors.Stalled(
+            reasons.REGISTRY_DENIED,
+            f"registry {registry} sends more for {image} than a build can hold: name another image, or set a larger "
+            "workspaceSize",
+        )
     if re.search(r"UNAUTHORIZED|DENIED|\b401\b|\b403\b|authentication required|forbidden", stderr, re.IGNORECASE):
         what = "may not be pushed to" if doing == "push" else "may not be read, or does not exist"
         return errors.Stalled(

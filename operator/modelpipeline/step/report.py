@@ -6,7 +6,6 @@ Here: the forms of both. Elsewhere: what went wrong (where it is understood), an
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,11 @@ def say(message: str) -> None:
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:
-    """Return the text as one line without control characters, cut in the middle of nothing but its end."""
-    line = re.sub(r"[\x00-\x1f\x7f\s]+", " ", text).strip()
+    """Return the text as one line of what can be printed, cut in the middle of nothing but its end.
+
+    A file's name that is no text, or a server's escape sequence, must not reach a terminal or stop the operator.
+    """
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
 
 

@@ -18,6 +18,8 @@ from modelpipeline import errors
 from modelpipeline.step import reasons
 
 SMALL_FILE = 1 << 20
+DEEPEST = 128
+"""How deeply folders may be nested: more is an attempt to stop whoever walks through them."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -107,7 +109,12 @@ def _below(root: Path, parts: list[str]) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _copy_folder(folder: int, into: Path, room: _Room) -> None:
+def _copy_folder(folder: int, into: Path, room: _Room, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise errors.Stalled(
+            reasons.SOURCE_INVALID,
+            f"folders of the source are nested more than {DEEPEST} deep: build a path, or move them",
+        )
     into.mkdir(mode=0o755, exist_ok=True)
     with os.scandir(folder) as entries:
         found = sorted(entries, key=lambda entry: entry.name)
@@ -121,7 +128,7 @@ def _copy_folder(folder: int, into: Path, room: _Room) -> None:
         elif entry.is_dir(follow_symlinks=False):
             inner = os.open(entry.name, _FOLDER, dir_fd=folder)
             try:
-                _copy_folder(inner, target, room)
+                _copy_folder(inner, target, room, depth + 1)
             finally:
                 os.close(inner)
         elif entry.is_file(follow_symlinks=False):

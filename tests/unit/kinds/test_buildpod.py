@@ -126,6 +126,7 @@ def test_fetch_and_push_understand_what_the_operator_asks() -> None:
         git_secret="git-login",
         ca_config_map="cas",
         limit=20 * 2**30,
+        deadline=600,
     )
 
 
