@@ -106,15 +106,15 @@ class Writer:
 
     async def _change(self, key: Key, action: actions.Replace | actions.Patch | actions.Delete) -> None:
         """Send a change. What was changed by others meanwhile is read again, and the next plan judges it."""
-        where, kind = key[0], action.kind
+        kind = action.kind
         name = kinds.name(action.body) if isinstance(action, actions.Replace) else action.name
         try:
             if isinstance(action, actions.Replace):
-                answer: Object | None = await self._api.replace(kind, where, action.body)
+                answer: Object | None = await self._api.replace(kind, key[0], action.body)
             elif isinstance(action, actions.Patch):
-                answer = await self._api.patch(kind, where, name, action.body)
+                answer = await self._api.patch(kind, key[0], name, action.body)
             else:
-                answer = await self._api.delete(kind, where, name, action.uid)
+                answer = await self._api.delete(kind, key[0], name, action.uid)
         except (faults.Conflict, faults.NotFound):
             await self.refresh(kind, key, name)
             return
