@@ -51,6 +51,16 @@ ENTRYPOINT ["python3", "-m", "modelpipeline"]
 CMD ["run"]
 
 FROM ${BASE} AS build
+# Nothing here changes its user on the way, so no file keeps the right to.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends busybox-static ca-certificates git openssh-client \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/ldconfig/* /var/log/* \
+ && install -D -m 0755 /bin/busybox /usr/local/lib/modelpipeline/busybox \
+ && useradd --uid 1000 --user-group --no-create-home --home-dir /modelpipeline/private --shell /bin/sh step \
+ && find /usr -xdev -type f -perm /6000 -exec chmod a-s {} +
+COPY crane /usr/local/bin/crane
+COPY operator/modelpipeline/__init__.py operator/modelpipeline/errors.py /opt/modelpipeline/modelpipeline/
+COPY operator/modelpipeline/step /opt/modelpipeline/modelpipeline/step
 ARG VERSION=0.1.0
 ARG REVISION=
 ARG SOURCE=https://modelpipeline.dev
@@ -60,14 +70,6 @@ LABEL org.opencontainers.image.title="ModelPipeline build" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends busybox-static ca-certificates git openssh-client \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* \
- && install -D -m 0755 /bin/busybox /usr/local/lib/modelpipeline/busybox \
- && useradd --uid 1000 --user-group --no-create-home --home-dir /modelpipeline/private --shell /bin/sh step
-COPY crane /usr/local/bin/crane
-COPY operator/modelpipeline/__init__.py operator/modelpipeline/errors.py /opt/modelpipeline/modelpipeline/
-COPY operator/modelpipeline/step /opt/modelpipeline/modelpipeline/step
 ENV PYTHONPATH=/opt/modelpipeline PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 1000:1000
 ENTRYPOINT ["python3", "-m", "modelpipeline.step"]

@@ -116,6 +116,7 @@ def build_image(into: cluster.Cluster) -> str:
         ),
         extra={"crane": into.binary("crane")},
         target="build",
+        timeless=True,
     )
 
 

@@ -24,7 +24,7 @@ def mounts(scratch: Path) -> list[str]:
     found = [f"{path}:{path}" for path in _ALWAYS if path.exists()]
     if _same_suite():
         found += [f"{path}:{path}" for path in _APT if path.exists()]
-    settings = _pip_settings()
+    settings = pip_settings()
     if not settings:
         return found
     # A value that names a folder or file of the host (wheels, a certificate) only means something with it. All lie
@@ -74,14 +74,8 @@ def apt_proxy() -> dict[str, str]:
     return {variable: found[option] for option, variable in variables.items() if found.get(option)}
 
 
-def _same_suite() -> bool:
-    """Tell whether the host's apt sources fit the images, which are Debian's."""
-    release = Path("/etc/os-release")
-    return release.exists() and "VERSION_CODENAME=bookworm" in release.read_text()
-
-
-def _pip_settings() -> dict[str, str]:
-    """Ask pip what it goes by here; the environment wins over files, as with pip itself."""
+def pip_settings() -> dict[str, str]:
+    """Return what pip goes by here; the environment wins over files, as with pip itself."""
     told = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
@@ -94,6 +88,12 @@ def _pip_settings() -> dict[str, str]:
         for name, value in re.findall(rf"^{re.escape(section)}\.([a-z-]+)=(.*)$", told, re.MULTILINE):
             settings[name] = str(ast.literal_eval(value))
     return settings
+
+
+def _same_suite() -> bool:
+    """Tell whether the host's apt sources fit the images, which are Debian's."""
+    release = Path("/etc/os-release")
+    return release.exists() and "VERSION_CODENAME=bookworm" in release.read_text()
 
 
 def _pip_conf(scratch: Path, settings: dict[str, str]) -> Path:

@@ -59,8 +59,8 @@ _HOOKS = (
     ' && printf "passwd: files\\ngroup: files\\nhosts: files dns\\n" >"$1/etc/nsswitch.conf"',
     # What mmdebstrap and apt leave, what nobody reads, and the second folder that everybody may write to.
     'rm -rf "$1/debs" "$1/etc/apt" "$1/etc/update-motd.d" "$1/usr/lib"/*/gconv "$1/usr/sbin"/* "$1/var/cache"'
-    ' "$1/var/lib/apt" "$1/var/log" "$1/var/tmp" && for folder in bug doc-base lintian man; do'
-    ' rm -rf "$1/usr/share/$folder"; done',
+    ' "$1/var/lib/apt" "$1/var/local" "$1/var/lock" "$1/var/log" "$1/var/tmp"'
+    ' && for folder in bug doc-base lintian man; do rm -rf "$1/usr/share/$folder"; done',
     'cd "$1/etc" && for file in hosts hostname resolv.conf machine-id; do : >"$file" && chmod 0644 "$file"; done',
     'find "$1/usr/share/doc" -type f ! -name copyright -delete',
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from hack.cluster.trouble import Trouble
+
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?\s*$", re.IGNORECASE)
 _COPY_FROM = re.compile(r"--from=(\S+)")
 
@@ -13,6 +15,8 @@ def needed(dockerfile: str, target: str) -> str:
     if not target:
         return dockerfile
     head, stages = _split(dockerfile)
+    if target not in stages:
+        raise Trouble(f"the Dockerfile has no stage {target!r}", f"use one of {', '.join(stages)}")
     wanted, asked = set(), [target]
     while asked:
         name = asked.pop()

@@ -1,0 +1,149 @@
+"""What is in the operator's image, and above all what is not: whoever breaks into it finds nothing to work with."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import modelpipeline
+from hack.images import contents, reach, runtime
+
+TOOLS = {
+    *("sh", "bash", "dash", "ash", "busybox", "perl", "env", "su", "sudo", "mount"),
+    *("pip", "pip3", "apt", "apt-get", "dpkg", "git", "kubectl", "helm", "crane", "curl", "wget", "ssh", "gcc"),
+}
+LABEL = "org.opencontainers.image."
+
+
+def test_the_only_program_is_python(operator_image: contents.Image) -> None:
+    programs = {
+        entry.name
+        for entry in operator_image.entries()
+        if not entry.isdir() and re.match(r"(usr/)?(local/)?s?bin/", entry.name)
+    }
+    assert programs == {"usr/bin/python3", "usr/bin/python3.11"}
+
+
+def test_there_is_no_shell_or_tool_under_any_path(operator_image: contents.Image) -> None:
+    names = {Path(entry.name).name: entry.name for entry in operator_image.entries() if not entry.isdir()}
+    assert {name: names[name] for name in TOOLS & set(names)} == {}
+    folders = {Path(entry.name).name for entry in operator_image.entries() if entry.isdir()}
+    assert folders & {"pip", "setuptools", "ensurepip"} <= {"ensurepip"}, "Python's own library has the last"
+
+
+def test_no_file_gives_rights_and_only_tmp_is_open_to_all(operator_image: contents.Image) -> None:
+    entries = list(operator_image.entries())
+    assert [entry.name for entry in entries if entry.mode & (stat.S_ISUID | stat.S_ISGID)] == []
+    writable = [entry.name for entry in entries if entry.mode & stat.S_IWOTH and not entry.issym()]
+    assert writable == ["tmp"]
+    assert [entry.name for entry in entries if entry.isdev()] == []
+    assert {entry.uid for entry in entries} == {0}, "the operator's user owns nothing that it could change"
+
+
+def test_bytecode_lies_in_one_place(operator_image: contents.Image) -> None:
+    compiled = [entry.name for entry in operator_image.entries() if entry.name.endswith(".pyc")]
+    assert compiled
+    assert [name for name in compiled if not name.startswith("opt/modelpipeline/compiled/")] == []
+
+
+def test_a_start_compiles_nothing(root: Path) -> None:
+    told = python(root, "-v", "-c", "import modelpipeline.__main__").stderr
+    # Python says where each module's code came from; a source means that it was compiled just now.
+    sources = re.findall(r"^# code object from '?(/\S+\.py)\b", told, re.MULTILINE)
+    assert "# code object from" in told
+    assert sources == []
+
+
+def test_every_layer_is_as_old_as_the_next_one(operator_image: contents.Image) -> None:
+    """Times that differ from build to build would make each build another image."""
+    ours = [entry for entry in operator_image.entries() if entry.name.startswith("opt/")]
+    assert {entry.mtime for entry in ours if entry.isfile()} == {0}
+    assert operator_image.config["created"] == "1970-01-01T00:00:00Z"
+
+
+def test_nothing_of_the_machine_that_made_it_is_in_it(operator_image: contents.Image) -> None:
+    needles = machine()
+    said = str(operator_image.config["config"])
+    assert [needle for needle in needles if needle in said] == []
+    found = set()
+    for name, text in operator_image.texts():
+        found |= {(name, needle) for needle in needles if needle in text}
+    assert found == set()
+    assert operator_image.read("etc/hostname") == operator_image.read("etc/resolv.conf") == b""
+
+
+def machine() -> list[str]:
+    """Return names that only this machine's settings have: hosts of its mirrors and proxies, its own."""
+    settings = [*reach.debian_sources("bookworm"), *reach.apt_proxy().values(), *reach.pip_settings().values()]
+    hosts = re.findall(r"//(?:[^/@\s]+@)?([^/\s:]+)", " ".join(settings))
+    public = {"deb.debian.org", "security.debian.org", "pypi.org", "files.pythonhosted.org", "localhost"}
+    own = [socket.gethostname()] if len(socket.gethostname()) > 5 else []
+    folders = [word for value in reach.pip_settings().values() for word in value.split() if word.startswith("/opt")]
+    return [*(set(hosts) - public), *own, *folders]
+
+
+def test_labels_and_program_tell_one_version(operator_image: contents.Image, root: Path) -> None:
+    labels = operator_image.labels
+    assert labels[f"{LABEL}version"] == modelpipeline.__version__
+    assert python(root, "-m", "modelpipeline", "--version").stdout.strip() == modelpipeline.__version__
+    assert labels[f"{LABEL}licenses"] == "Apache-2.0"
+    assert labels[f"{LABEL}title"] == "ModelPipeline operator"
+    assert labels[f"{LABEL}description"]
+    assert labels[f"{LABEL}source"].startswith("https://")
+    assert f"{LABEL}revision" in labels
+
+
+def test_it_runs_as_a_user_that_is_not_root_by_number(operator_image: contents.Image) -> None:
+    """A name would do for an engine, but not for runAsNonRoot."""
+    assert operator_image.config["config"]["User"] == "65532:65532"
+
+
+def test_it_holds_exactly_the_debian_packages_that_were_asked_for(operator_image: contents.Image) -> None:
+    debian = [package.name for package in operator_image.packages() if package.kind == "deb"]
+    assert sorted(debian) == sorted(runtime.PACKAGES)
+
+
+def test_every_library_of_the_image_is_linked_to_what_is_there(root: Path) -> None:
+    """Packages are taken without what they depend on: nothing that is imported may miss a shared library."""
+    walk = (
+        "import importlib, pathlib, sys; left = {'_curses', '_curses_panel', '_dbm', '_sqlite3', 'nis', 'readline'}\n"
+        "for folder in [p for p in sys.path if p.endswith('lib-dynload')]:\n"
+        "    for path in pathlib.Path(folder).glob('*.so'):\n"
+        "        name = path.name.partition('.')[0]\n"
+        "        if name not in left and not name.startswith(('_test', '_ctypes_test', 'xx', '_xx')):\n"
+        "            importlib.import_module(name)\n"
+        "import certifi, re2, aiohttp, yaml, pydantic_core, multidict, yarl, frozenlist, propcache, ssl, zoneinfo\n"
+        "assert yaml.CSafeLoader and zoneinfo.ZoneInfo('Europe/Berlin')\n"
+        "assert len(ssl.create_default_context().get_ca_certs()) > 50\n"
+    )
+    assert python(root, "-c", walk).returncode == 0
+
+
+def python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the image's own Python, with its settings, in the unpacked image."""
+    settings = {
+        "PATH": "/usr/bin",
+        "PYTHONPATH": "/opt/modelpipeline/operator:/opt/modelpipeline/libraries",
+        "PYTHONPYCACHEPREFIX": "/opt/modelpipeline/compiled",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONSAFEPATH": "1",
+    }
+    done = subprocess.run(
+        [
+            shutil.which("chroot") or "/usr/sbin/chroot",
+            "--userspec=65532:65532",
+            str(root),
+            "/usr/bin/python3",
+            *arguments,
+        ],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
