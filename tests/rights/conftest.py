@@ -57,7 +57,7 @@ def admin(rights_cluster: cluster.Cluster) -> Kubectl:
 
 @pytest.fixture(scope="session")
 def operators(rights_cluster: cluster.Cluster, admin: Kubectl) -> Path:
-    """Give the kubeconfig of the operator's user, its rights granted."""
+    """Give the kubeconfig of the operator's account; with it come all roles of the chart."""
     return operating.admitted(rights_cluster, admin)
 
 
