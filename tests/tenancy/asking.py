@@ -124,6 +124,10 @@ class Place:
         text = yaml.safe_dump_all(objects)
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=text)
 
+    def remove(self, *objects: Object) -> None:
+        """Remove objects again."""
+        self.kubectl("delete", "--ignore-not-found", "-f", "-", given=yaml.safe_dump_all(objects))
+
     def install(self, objects: list[Object], probe: Object, namespace: str, said: str) -> None:
         """Apply policies and wait until they work: until this pipeline of a nobody is refused in these words.
 

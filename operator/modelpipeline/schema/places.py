@@ -75,9 +75,9 @@ def _each(root: str, steps: Sequence[Segment], at: str, node: Schema, item: Item
 
 
 def _value(root: str, steps: Sequence[Segment], at: str, node: Schema, item: Item) -> str:
-    for step in steps:
-        node = _below(node, step, at)
     where = ".".join(part for part in (at, *(step.name for step in steps)) if part)
+    for step in steps:
+        node = _below(node, step, where)
     value = f"{root}{_chain(steps)}" if steps else f"optional.of({root})"
     above = steps[:-1]
     return item(value, _spoken(where), f"{root}{_chain(above)}.hasValue()" if above else "true")

@@ -74,7 +74,7 @@ def _restarted(world: World, **allowed: Any) -> None:
     world.settle()
 
 
-ELSEWHERE = {"image_prefixes": ("elsewhere.example",)}
+ELSEWHERE: dict[str, Any] = {"image_prefixes": ("elsewhere.example",)}
 
 
 def test_a_pipeline_that_is_not_allowed_starts_nothing_until_it_is() -> None:
