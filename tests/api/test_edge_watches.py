@@ -17,7 +17,7 @@ import yaml
 from hack.cluster import cluster
 from hack.seldon import wire
 from modelpipeline.kinds import kind as kinds
-from tests.support import clusters, make, operating, tiny, waiting
+from tests.support import clusters, make, operating, release, tiny, waiting
 from tests.support.kubectl import Kubectl
 
 CRD = operating.ROOT / "crds"
@@ -278,11 +278,10 @@ async def test_in_one_namespace_no_right_beyond_it_is_needed(
     api: wire.Wire, own_cluster: cluster.Cluster, own_namespace: str, own_kubectl: Kubectl
 ) -> None:
     user = f"confined-{own_namespace}"
-    [granted, *_] = yaml.safe_load_all((operating.ROOT / "hack" / "rights.yaml").read_text())
-    beyond = {"customresourcedefinitions", "namespaces"}
-    rules = [rule for rule in granted["rules"] if not beyond & set(rule["resources"])]
-    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "op"}, "rules": rules}
-    own_kubectl("apply", "-n", own_namespace, "-f", "-", given=role)
+    chart = release.rendered({"watchNamespaces": [own_namespace]})
+    assert not [each for each in chart if each["kind"] == "ClusterRoleBinding"]
+    [role] = [each for each in chart if each["kind"] == "Role"]
+    own_kubectl("apply", "-f", "-", given={**role, "metadata": {"name": "op", "namespace": own_namespace}})
     own_kubectl("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", own_namespace)
     async with operating.running(own_cluster.kubeconfig_for(user), own_namespace) as operator:
         await trains(api, own_namespace)

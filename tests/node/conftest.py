@@ -1,16 +1,22 @@
-"""What tests on a real node share: a place with images and a git server, and the works of each single test."""
+"""What tests on a real node share: a place with images and a git server, and the works of each single test.
+
+The operator is a pod, installed by the chart; where it has to be killed at chosen moments, a process with its rights.
+"""
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hack.cluster import cluster
 from hack.seldon import desired, standin, wire
 from tests.node import place, works
-from tests.support import audit, clusters, process
+from tests.support import audit, pod, process, release
 from tests.support.kubectl import Kubectl
 
 
@@ -22,20 +28,6 @@ def here(node_cluster: cluster.Cluster, tmp_path_factory: pytest.TempPathFactory
         yield place.Place(node_cluster, images, url, authority)
 
 
-@pytest.fixture(scope="session")
-def operator_kubeconfig(node_cluster: cluster.Cluster, node_kubectl: Kubectl) -> Path:
-    """Give the operator's user the rights it is documented to need, and its kubeconfig."""
-    node_kubectl("apply", "--server-side", "--force-conflicts", "-f", str(clusters.ROOT / "hack" / "rights.yaml"))
-    return Path(node_cluster.kubeconfig_for(process.USER))
-
-
-@pytest.fixture
-def baseline(node_kubectl: Kubectl, node_namespace: str) -> str:
-    """Give a namespace whose pods must keep to Pod Security baseline."""
-    node_kubectl("label", "namespace", node_namespace, "pod-security.kubernetes.io/enforce=baseline")
-    return node_namespace
-
-
 @pytest.fixture
 def insecure(here: place.Place) -> list[str]:
     """Give the registries that the operator is told to reach without TLS."""
@@ -43,35 +35,63 @@ def insecure(here: place.Place) -> list[str]:
 
 
 @pytest.fixture
+def values(here: place.Place, node_namespace: str, insecure: list[str]) -> dict[str, Any]:
+    """Give the chart's values for an operator of the test's namespace; its Role is there and it has no other right."""
+    registries = [{"prefix": registry, "insecure": True} for registry in insecure]
+    images = release.images(here.images["operator"], here.images["build"])
+    return release.beside_others(node_namespace, **images, config={"registries": registries, "settleSeconds": 0.2})
+
+
+@pytest.fixture
+def own_release(here: place.Place, node_kubectl: Kubectl, tmp_path: Path) -> release.Release:
+    """Give a release of the test's own, not installed yet, under the account that all of them share."""
+    release.make_account(node_kubectl)
+    return release.Release(here.cluster, tmp_path, name=f"test-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
 def operator(
-    here: place.Place, operator_kubeconfig: Path, baseline: str, insecure: list[str], tmp_path: Path
-) -> process.Operator:
-    """Give an operator for the test's namespace, not started yet."""
-    registries = ", ".join(f"{{prefix: '{registry}', insecure: true}}" for registry in insecure)
-    return process.Operator(
-        operator_kubeconfig,
-        [baseline],
+    own_release: release.Release, node_kubectl: Kubectl, values: dict[str, Any]
+) -> Iterator[pod.Operator | process.Operator]:
+    """Give an operator for the test's namespace, in a pod, not started yet."""
+    made = pod.Operator(own_release, node_kubectl, values)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def operator_process(
+    here: place.Place, own_release: release.Release, values: dict[str, Any], node_namespace: str, tmp_path: Path
+) -> Iterator[process.Operator]:
+    """Give the same as a process that can be killed at any moment: the release is there for its rights."""
+    own_release.apply({**values, "replicaCount": 0})
+    made = process.Operator(
+        here.cluster.kubeconfig_of(release.NAMESPACE, release.ACCOUNT),
+        [node_namespace],
         tmp_path / "operator.log",
         build_image=here.images["build"],
-        registry=f"[{registries}]",
+        registry=json.dumps(values["config"]["registries"]),
     )
+    yield made
+    made.end()
+    own_release.uninstall()
 
 
 @pytest.fixture
 async def idle(
-    here: place.Place, baseline: str, node_kubectl: Kubectl, operator: process.Operator
+    here: place.Place, node_namespace: str, node_kubectl: Kubectl, operator: pod.Operator | process.Operator
 ) -> AsyncIterator[works.Works]:
     """Give the works, with an operator that the test starts itself; it is ended in any case."""
     quick = desired.Options(readiness_delay=1)
     async with (
         wire.Wire(here.cluster.kubeconfig) as api,
-        standin.StandIn(here.cluster.kubeconfig, namespace=baseline, options=quick),
+        standin.StandIn(here.cluster.kubeconfig, namespace=node_namespace, options=quick),
     ):
         authority = {"metadata": {"name": "git-ca"}, "data": {"ca.crt": here.authority}}
-        await api.create(works.CONFIG_MAPS, baseline, {"apiVersion": "v1", "kind": "ConfigMap", **authority})
-        done = audit.Log(here.cluster.audit_log, process.USER, baseline)
+        await api.create(works.CONFIG_MAPS, node_namespace, {"apiVersion": "v1", "kind": "ConfigMap", **authority})
+        done = audit.Log(here.cluster.audit_log, release.USER, node_namespace)
         try:
-            yield works.Works(here, baseline, node_kubectl, api, operator, done)
+            yield works.Works(here, node_namespace, node_kubectl, api, operator, done)
         finally:
             operator.stop()
 

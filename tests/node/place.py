@@ -68,6 +68,7 @@ class Place:
 def provide(of: cluster.Cluster) -> Mapping[str, str]:
     """Put every image that the tests use into the registry; return each by its digest, as the demo does."""
     images.build_image(of)
+    images.operator_image(of)
     for room in ("train", "builder"):
         images.build(of, name=f"digits-{room}", tag="1", context=_EXAMPLE / room)
     images.build(of, name="plain", tag="1", context=_IMAGES / "plain")
@@ -75,6 +76,7 @@ def provide(of: cluster.Cluster) -> Mapping[str, str]:
     of_registry = shelf.Shelf(of.binary("crane"), of.registry)
     names = {
         "build": "modelpipeline/build:dev",
+        "operator": "modelpipeline/operator:dev",
         "train": "digits-train:1",
         "digits": "digits-builder:1",
         "plain": "plain:1",

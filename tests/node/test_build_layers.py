@@ -90,8 +90,8 @@ class Yard:
 
 
 @pytest.fixture
-def yard(here: place.Place, node_kubectl: Kubectl, baseline: str) -> Yard:
-    return Yard(here, node_kubectl, baseline)
+def yard(here: place.Place, node_kubectl: Kubectl, node_namespace: str) -> Yard:
+    return Yard(here, node_kubectl, node_namespace)
 
 
 def test_builder_and_layer_are_what_assemble_left(yard: Yard, tmp_path: Path) -> None:

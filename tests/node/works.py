@@ -16,7 +16,7 @@ from typing import Any
 from hack.demo import ask
 from hack.seldon import wire
 from tests.node import place
-from tests.support import audit, ground, process, waiting
+from tests.support import audit, ground, pod, process, waiting
 from tests.support.kubectl import Kubectl, Refused
 
 Object = dict[str, Any]
@@ -38,7 +38,7 @@ class Works:
     namespace: str
     kubectl: Kubectl
     api: wire.Wire
-    operator: process.Operator
+    operator: pod.Operator | process.Operator
     audit: audit.Log
 
     def repository(self, name: str = "server") -> str:

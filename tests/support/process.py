@@ -114,5 +114,10 @@ class Operator:
                 told = answer.read().decode()
         except OSError:
             return {}
-        counts = (line for line in told.splitlines() if line.startswith(f"modelpipeline_operator_{what}{{"))
-        return {line.split('"')[1]: int(float(line.rpartition(" ")[2])) for line in counts}
+        return counts(told, what)
+
+
+def counts(told: str, what: str) -> dict[str, int]:
+    """Return a counter by its first label, from what /metrics told."""
+    found = (line for line in told.splitlines() if line.startswith(f"modelpipeline_operator_{what}{{"))
+    return {line.split('"')[1]: int(float(line.rpartition(" ")[2])) for line in found}
