@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 
-from hack.cluster import cluster, direct, places, processes, say, trouble
+from hack.cluster import binaries, cluster, direct, places, processes, say, trouble
 from hack.cluster.trouble import Trouble
 
 
@@ -81,7 +81,9 @@ def _env(arguments: argparse.Namespace) -> int:
         values["REGISTRY"] = found.registry
     for name, value in values.items():
         say.result(f"export {name}={shlex.quote(value)}")
-    say.result(f'export PATH={shlex.quote(str(found.binary("kubectl").parent))}:"$PATH"')
+    # kubectl is there since the cluster is; helm, and crane, once something needed them.
+    folders = dict.fromkeys(str(path.parent) for path in map(binaries.ready, ("kubectl", "helm", "crane")) if path)
+    say.result(f'export PATH={shlex.quote(":".join(folders))}:"$PATH"')
     if direct.behind_proxy():
         # A proxy of the user's shell leads nowhere near a cluster on this machine.
         say.result(f'export NO_PROXY={found.server.split("/")[2].partition(":")[0]}"${{NO_PROXY:+,$NO_PROXY}}"')
