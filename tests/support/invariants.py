@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from modelpipeline.api import conditions, names, reasons
@@ -201,12 +202,14 @@ def check_child(pipeline: Object, kind: Kind, child: Object) -> None:
 
 
 def _hardened(kind: Kind, child: Object) -> None:
-    """I21: pods of ours stand at restricted, build pods at baseline, and none carries a token."""
+    """I21: pods of ours stand at restricted, build pods at baseline, and none carries a token, the server's neither."""
+    for asked in pod_specs(child):
+        assert asked["automountServiceAccountToken"] is False
+        assert "serviceAccountToken" not in json.dumps(asked.get("volumes", []))
     spec = {kinds.JOB: lambda: child["spec"]["template"]["spec"], kinds.POD: lambda: child["spec"]}.get(kind)
     if not spec:
         return
     pod = spec()
-    assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in (*pod.get("initContainers", ()), *pod["containers"]):
         security = container["securityContext"]
@@ -214,6 +217,14 @@ def _hardened(kind: Kind, child: Object) -> None:
         assert security["capabilities"]["drop"] == ["ALL"]
         assert not security.get("privileged")
     assert not any("hostPath" in volume for volume in pod.get("volumes", ()))
+
+
+def pod_specs(tree: Any) -> Iterator[Object]:
+    """Yield every pod spec in an object, in a list of them or in a plan, however deep."""
+    if isinstance(tree, dict) and isinstance(tree.get("containers"), list):
+        yield tree
+    for inner in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from pod_specs(inner)
 
 
 def check_gates(pipeline: Object, kind: Kind, child: Object) -> None:
