@@ -5,15 +5,13 @@ Here: helm and the arguments that every rendering needs. Elsewhere: what is made
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from hack.cluster import binaries, direct
-from hack.cluster.trouble import Trouble
+from hack.cluster import binaries, helm
 
 PROJECT = Path(__file__).resolve().parents[2]
 CHART = PROJECT / "charts" / "modelpipeline-operator"
@@ -22,17 +20,13 @@ RELEASE, NAMESPACE = "modelpipeline", "modelpipeline-system"
 KUBERNETES = "1.36.4"
 
 
-def text(*arguments: str, values: Iterable[Path] = (), helm: str = "helm") -> str:
+def text(*arguments: str, values: Iterable[Path] = (), binary: str = "helm") -> str:
     """Return what `helm template` prints; raise Trouble with helm's words when it refuses."""
-    command = [str(binaries.path(helm)), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}"]
-    command += [f"--kube-version={KUBERNETES}", *(f"--values={file}" for file in values), *arguments]
-    done = subprocess.run(command, env=direct.environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Trouble(done.stderr.strip().removeprefix("Error: "), f"see: {' '.join([helm, *command[1:]])} --debug")
-    return done.stdout
+    asked = [f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}", *(f"--values={file}" for file in values)]
+    return helm.run(binaries.path(binary), Path(), "template", RELEASE, str(CHART), *asked, *arguments)
 
 
-def objects(*arguments: str, values: Iterable[Path] = (), helm: str = "helm") -> list[dict[str, Any]]:
+def objects(*arguments: str, values: Iterable[Path] = (), binary: str = "helm") -> list[dict[str, Any]]:
     """Return the objects in the order in which they are printed."""
-    loaded = yaml.load_all(text(*arguments, values=values, helm=helm), Loader=yaml.CSafeLoader)
+    loaded = yaml.load_all(text(*arguments, values=values, binary=binary), Loader=yaml.CSafeLoader)
     return [one for one in loaded if one]

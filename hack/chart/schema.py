@@ -33,15 +33,19 @@ class UnclearError(ValueError):
 
 def text() -> str:
     """Return the text of values.schema.json."""
-    values = comments.read((render.CHART / "values.yaml").read_text())
-    whole = {
+    return json.dumps(of(comments.read((render.CHART / "values.yaml").read_text())), indent=2) + "\n"
+
+
+def of(values: list[Value]) -> dict[str, Any]:
+    """Return the schema of values; raise UnclearError where their comments say too little."""
+    block = _block(values)
+    return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$comment": "Generated from values.yaml; do not edit. To write it again: make generate",
         "title": "Values of the chart modelpipeline-operator",
-        **_block(values),
+        **block,
+        "properties": {**block["properties"], **FOREIGN},
     }
-    whole["properties"] = {**whole["properties"], **FOREIGN}
-    return json.dumps(whole, indent=2) + "\n"
 
 
 def _block(values: list[Value]) -> dict[str, Any]:

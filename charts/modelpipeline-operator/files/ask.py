@@ -8,28 +8,35 @@ import time
 import urllib.error
 import urllib.request
 
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT = os.environ.get("ACCOUNT", "/var/run/secrets/kubernetes.io/serviceaccount")
 PATIENCE = 60
+# Neither the operator nor the API server is behind a proxy.
+DIRECT = urllib.request.ProxyHandler({})
 
 
-def wait_until_ready(url):
+def wait_until_ready(url: str) -> None:
+    """Ask until the operator says that it is ready; end with its own words when it does not."""
+    opener = urllib.request.build_opener(DIRECT)
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return print(f"ok: the operator is ready: {url}")
-        except (urllib.error.URLError, OSError) as error:
-            said = error.read().decode().strip() if isinstance(error, urllib.error.HTTPError) else error
-            if time.monotonic() > end:
-                sys.exit(f"the operator is not ready after {PATIENCE} s: {url}: {said}")
+            opener.open(url, timeout=5).close()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode().strip()
+        except OSError as error:
+            said = str(error)
+        else:
+            sys.stdout.write(f"ok: the operator is ready ({url})\n")
+            return
+        if time.monotonic() > end:
+            sys.exit(f"the operator is not ready after {PATIENCE} s: {url}: {said}")
         time.sleep(1)
 
 
-def ask_for_a_pipeline(namespace, image):
-    server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
-    if ":" in os.environ["KUBERNETES_SERVICE_HOST"]:
-        server = f"https://[{os.environ['KUBERNETES_SERVICE_HOST']}]:{os.environ['KUBERNETES_SERVICE_PORT']}"
-    path = f"/apis/modelpipeline.dev/v1alpha1/namespaces/{namespace}/modelpipelines"
+def ask_for_a_pipeline(namespace: str, image: str) -> None:
+    """Have the API server check a pipeline, its admission included, without making it."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     with open(f"{ACCOUNT}/token") as file:
         token = file.read().strip()
     pipeline = {
@@ -38,26 +45,18 @@ def ask_for_a_pipeline(namespace, image):
         "metadata": {"generateName": "helm-test-"},
         "spec": {"train": {"image": image}},
     }
-    request = urllib.request.Request(
-        f"{server}{path}?dryRun=All&fieldValidation=Strict",
+    request = urllib.request.Request(  # noqa: S310 - the scheme is https
+        f"{server}/apis/modelpipeline.dev/v1alpha1/namespaces/{namespace}/modelpipelines"
+        "?dryRun=All&fieldValidation=Strict",
         data=json.dumps(pipeline).encode(),
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
-    # The API server is never behind the proxy of the environment.
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")),
-    )
+    tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt"))
     try:
-        opener.open(request, timeout=30).close()
+        urllib.request.build_opener(DIRECT, tls).open(request, timeout=30).close()
     except urllib.error.HTTPError as error:
-        body = error.read().decode()
-        try:
-            body = json.loads(body)["message"]
-        except (ValueError, KeyError):
-            pass
-        sys.exit(f"the API server takes no pipeline in namespace {namespace}: {body}")
-    print(f"ok: the API server takes a pipeline in namespace {namespace}")
+        sys.exit(f"the API server takes no pipeline in namespace {namespace}: {error.read().decode()}")
+    sys.stdout.write(f"ok: the API server takes a pipeline in namespace {namespace}\n")
 
 
 if os.environ.get("READY"):
