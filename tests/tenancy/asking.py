@@ -53,6 +53,7 @@ class Place:
         self._api = config.new_client_from_config(str(kubeconfig))
         self._rights = client.RbacAuthorizationV1Api(self._api)
         self._reviews = client.AuthorizationV1Api(self._api)
+        self.administrator = Author(kubeconfig)
         self._apply_authors()
 
     def author(self, name: str) -> Author:
@@ -143,13 +144,17 @@ def _current(policy: Any) -> bool:
 
 
 class Author:
-    """Somebody who writes pipelines, impersonated: the API server sees this user in every request."""
+    """Somebody who writes pipelines, impersonated: the API server sees this user in every request.
 
-    def __init__(self, kubeconfig: Path, name: str) -> None:
+    Without a name it is the administrator.
+    """
+
+    def __init__(self, kubeconfig: Path, name: str = "") -> None:
         self.name = name
         connection = config.new_client_from_config(str(kubeconfig))
-        connection.set_default_header("Impersonate-User", name)
-        connection.set_default_header("Impersonate-Group", AUTHORS)
+        if name:
+            connection.set_default_header("Impersonate-User", name)
+            connection.set_default_header("Impersonate-Group", AUTHORS)
         self._api = client.CustomObjectsApi(connection)
 
     def said(self, namespace: str, pipeline: Object, *, keep: bool = False) -> str:

@@ -45,7 +45,13 @@ def restricted(place: asking.Place, kubectl: Kubectl) -> Iterator[asking.Place]:
     objects = asking.rendered(tenancy="Restricted")
     place.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asking.SYSTEM}})
     with clusters.fresh_namespace(kubectl) as name:
-        for policy in def _approved() -> dict[str, Any]:
+        for policy, probe in PROBES.items():
+            place.install(objects, probe, name, f"modelpipeline-operator-{policy}")
+        place.install(objects, PROBES["secrets"], "kube-public", "modelpipeline-operator-limits")
+        yield place
+
+
+def _approved() -> dict[str, Any]:
     probe = manifests.pipeline("probe", train=manifests.train())
     probe["metadata"]["annotations"] = {"modelpipeline.dev/approve": "1-probe"}
     return probe
