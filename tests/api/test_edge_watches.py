@@ -278,9 +278,9 @@ async def test_in_one_namespace_no_right_beyond_it_is_needed(
     api: wire.Wire, own_cluster: cluster.Cluster, own_namespace: str, own_kubectl: Kubectl
 ) -> None:
     user = f"confined-{own_namespace}"
-    chart = release.rendered({"watchNamespaces": [own_namespace]})
-    assert not [each for each in chart if each["kind"] == "ClusterRoleBinding"]
-    [role] = [each for each in chart if each["kind"] == "Role"]
+    granted = release.rights(own_namespace)
+    assert not [each for each in granted if each["kind"] == "ClusterRoleBinding"]
+    [role] = [each for each in granted if each["kind"] == "Role"]
     own_kubectl("apply", "-f", "-", given={**role, "metadata": {"name": "op", "namespace": own_namespace}})
     own_kubectl("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", own_namespace)
     async with operating.running(own_cluster.kubeconfig_for(user), own_namespace) as operator:

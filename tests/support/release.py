@@ -54,9 +54,10 @@ def _rendered(values: str) -> list[Object]:
     return [document for document in yaml.safe_load_all(text) if document]
 
 
-def rights() -> list[Object]:
-    """Return what gives the operator its rights in all namespaces: the account, its role and the binding."""
-    return [document for document in rendered({}) if document["kind"] in _RIGHTS and not _hook(document)]
+def rights(*namespaces: str) -> list[Object]:
+    """Return what gives the operator its rights in all namespaces, or in these: the account, roles and bindings."""
+    documents = rendered({"watchNamespaces": list(namespaces)})
+    return [document for document in documents if document["kind"] in _RIGHTS and not _hook(document)]
 
 
 def _hook(document: Object) -> bool:
