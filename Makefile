@@ -19,6 +19,10 @@ demo: $(VENV)/stamp ## From nothing to a real prediction on a real cluster, with
 demo-down: $(VENV)/stamp ## End the demo: operator, cluster, everything it started
 	$(BIN)/python -m hack.demo down
 
+.PHONY: support-bundle
+support-bundle: $(VENV)/stamp ## Collect what helps to see what is wrong (NAMESPACE=, PIPELINE=)
+	$(BIN)/python -m hack.support --namespace "$(NAMESPACE)" --pipeline "$(PIPELINE)"
+
 ##@ For developers
 .PHONY: venv
 venv: $(VENV)/stamp ## Make .venv with the pinned dependencies
