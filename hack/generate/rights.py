@@ -31,12 +31,15 @@ _INTRO = """\
 # What the operator may do
 
 These are all the rights of the operator, each with its reason. The chart's role is made of this table
-(`charts/modelpipeline-operator/generated/rules.yaml`), and tests compare it with the audit log of a real API server: no
-verb is used that is not here, and none is here that is not used.
+(`charts/modelpipeline-operator/generated/rules.yaml`); nothing else gives the operator a right.
 
-What is not here, the operator cannot do: it reads no Secret and no ConfigMap, has no verb on roles, webhooks, nodes or
-service account tokens, enters no pod (`pods/exec`, `attach`, `portforward`), and no rule has a wildcard. It changes a
-pipeline's status only, never its spec.
+What is not here, the operator cannot do. It reads no Secret and no ConfigMap; it has no verb on roles, webhooks, nodes,
+service accounts or their tokens; it enters no pod (`pods/exec`, `attach`, `portforward`, ephemeral containers); no rule
+has a wildcard, and none `escalate`, `bind` or `impersonate`. Of a pipeline it writes the status only, never the spec.
+
+What is here reaches far all the same. Who makes pods in a namespace can have them mount any Secret and any claim of
+that namespace, so whoever takes over the operator's pod has, in each watched namespace, what its Secrets open. To keep
+that small: list the namespaces (`watchNamespaces`), and let few people into the operator's own.
 
 ## In every watched namespace
 
@@ -47,8 +50,7 @@ _ADMISSION = """
 ## Asked by admission
 
 No request shows these verbs: the admission plugin OwnerReferencesPermissionEnforcement asks for them, which OpenShift
-has on and most clusters have not. Tests prove each on an API server with the plugin: without the rule the API server
-refuses.
+has on and most clusters have not. Without one of them the API server of such a cluster refuses what stands beside it.
 
 """
 _CLUSTER = """
@@ -57,6 +59,31 @@ _CLUSTER = """
 With `watchNamespaces` the operator has no right outside those namespaces. A kind that is installed later is then found
 by asking for it again.
 
+"""
+_PROOF = """
+## How the table is held to the truth
+
+- `tests/unit/kinds/test_rights.py` reads the source: every action of a stage names its kind, and these writes are the
+  granted ones, no more and no fewer. No action can name a namespace; each request goes to that of its pipeline.
+- `tests/rights` runs one story on a real API server in which the operator needs all of its rights, and compares the
+  audit log with the table, both ways. Each right that only admission asks for is taken away once, and the refusal seen.
+- `make test` ends with the same comparison over the audit logs of all its clusters.
+
+Nothing in the operator checks a right before it asks: the API server does, and a refusal becomes a condition that names
+verb and resource (`Forbidden` in [conditions.md](conditions.md)).
+
+## Pods have no rights at all
+
+No pod of a pipeline gets a service account token: `automountServiceAccountToken: false` stands in training and build
+pods and in the pod that the SeldonDeployment asks for. An account that hands out tokens changes nothing in that.
+
+## People
+
+Who has `view` in a namespace sees pipelines, who has `edit` writes them, who has `admin` may approve as well; the chart
+adds this to those roles (`rbac.aggregateToView`, `aggregateToEdit`, `aggregateToAdmin`). None of them writes a status.
+`approve` is a verb of its own on `modelpipelines` (the role `modelpipeline-operator-approver`), asked for by the
+policies of `tenancy: Restricted`. To see what somebody may:
+`kubectl auth can-i create modelpipelines.modelpipeline.dev --as NAME -n NAMESPACE`.
 """
 _TABLE = "| resource | verb | why |\n| --- | --- | --- |\n"
 
@@ -73,6 +100,7 @@ def page() -> str:
             *(_rows(line, line.admission) for line in within),
             _CLUSTER + _TABLE,
             *(_rows(line, line.verbs) for line in beyond),
+            _PROOF,
         ]
     )
 

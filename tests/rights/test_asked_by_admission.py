@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hack.cluster import cluster
 from hack.seldon import wire
 from modelpipeline.kinds import rights
-from tests.support import ground, manifests, usage, waiting
+from tests.support import audit, ground, manifests, usage, waiting
 from tests.support.ground import Ground
 from tests.support.usage import Use
 
@@ -48,12 +49,19 @@ def test_each_such_right_has_a_test_here() -> None:
     assert usage.granted() - usage.granted(admission=False) == {FINALIZERS, CLAIMS}
 
 
-async def test_with_all_rules_of_one_namespace_claims_follow_their_policy(confined: Confined) -> None:
+async def test_with_all_rules_of_one_namespace_claims_follow_their_policy_and_nothing_is_refused(
+    confined: Confined, rights_cluster: cluster.Cluster
+) -> None:
+    lines = audit.Lines(rights_cluster.audit_log)
     here = confined(rules())
     await here.apply(trains("Retain"))
     await here.ready("digits")
     await here.apply(trains("Delete"))
     await owned(here)
+    here.operator.stop()
+    record = usage.summed_up(lines, f"confined-{here.namespace}")
+    assert record.used
+    assert not record.refused, "in one namespace no right beyond it is needed, nor asked for"
 
 
 async def test_without_the_right_on_finalizers_nothing_starts(confined: Confined) -> None:
