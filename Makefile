@@ -76,6 +76,30 @@ requirements: $(VENV)/stamp ## Pin the dependencies again, with hashes
 COMPILE := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
+# A tag vX.Y.Z names the version; between tags it is the one that the source says.
+VERSION ?= $(or $(patsubst v%,%,$(shell git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null)),$(shell \
+  sed -n 's/^__version__ = "\(.*\)"$$/\1/p' operator/modelpipeline/__init__.py))
+ENGINE ?= docker
+REPOSITORY ?= modelpipeline
+ARGUMENTS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+  $(foreach name,BASE RUNTIME SOURCE,$(if $($(name)),--build-arg $(name)=$($(name))))
+
+.PHONY: images
+images: $(VENV)/stamp ## Build both images (ENGINE=docker|podman|buildah, REPOSITORY, VERSION, BASE, RUNTIME, SOURCE)
+	cp "$$($(BIN)/python -c 'from hack.cluster import binaries; print(binaries.path("crane"))')" crane
+	$(ENGINE) build $(ARGUMENTS) --target operator --tag $(REPOSITORY)/operator:v$(VERSION) .
+	$(ENGINE) build $(ARGUMENTS) --target build --tag $(REPOSITORY)/build:v$(VERSION) .
+
+.PHONY: sbom
+sbom: $(VENV)/stamp ## Write build/sbom/*.cdx.json: what both images hold (NAME=dev, or IMAGES="operator=REF build=REF")
+	$(BIN)/python -m hack.images sbom --name $(or $(NAME),dev) $(addprefix --image ,$(IMAGES))
+
+.PHONY: bench
+bench: $(VENV)/stamp ## Measure sizes, start and a look at a pipeline, as counts and ratios (NAME=dev)
+	$(BIN)/python -m hack.bench images --name $(or $(NAME),dev)
+	$(BIN)/python -m hack.bench startup --name $(or $(NAME),dev)
+	$(BIN)/python -m hack.bench pass
+
 ##@ A cluster of your own
 .PHONY: cluster-up
 cluster-up: $(VENV)/stamp ## A real Kubernetes (TIER=api|node|kind, NAME=dev)

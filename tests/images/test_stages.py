@@ -32,5 +32,5 @@ def test_a_target_keeps_what_it_comes_from(target: str, kept: str) -> None:
 
 
 def test_a_target_that_is_not_there_is_named() -> None:
-    with pytest.raises(Trouble, match="no stage 'opreator'"):
-        stages.needed(ALL, "opreator")
+    with pytest.raises(Trouble, match="no stage 'nothing'"):
+        stages.needed(ALL, "nothing")
