@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from hack.cluster import cluster, places
-from hack.demo import groundwork
+from hack.cluster import helm as clusters_helm
+from hack.demo import groundwork, release
 from tests.support import usage
 from tests.support.kubectl import Kubectl
 
@@ -102,10 +103,32 @@ def test_the_status_says_what_was_trained_and_what_serves(kubectl: Kubectl) -> N
     kubectl("wait", *PIPELINE, "--for=condition=Ready", "--timeout=1s")
 
 
+def helm(*arguments: str) -> str:
+    found = cluster.find(NAME)
+    assert found
+    where = f"--namespace={release.NAMESPACE}"
+    return clusters_helm.run(found.binary("helm"), found.kubeconfig, *arguments, release.RELEASE, where)
+
+
+def operators(kubectl: Kubectl) -> list[tuple[str, int]]:
+    """Return the operator's pods by uid, with how often their container was started again."""
+    pods = kubectl.json("get", "pods", f"--namespace={release.NAMESPACE}")["items"]
+    return [(pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"]) for pod in pods]
+
+
+def test_the_operator_is_a_release_of_the_chart_and_its_test_passes(kubectl: Kubectl) -> None:
+    ((_, restarts),) = operators(kubectl)
+    assert restarts == 0
+    assert "Succeeded" in helm("test")
+
+
 def test_a_second_run_does_nothing_twice(kubectl: Kubectl) -> None:
     before = {kind: uids(kubectl, kind) for kind in ("jobs", "pods", "sdep")}
     run = status(kubectl)["run"]["id"]
+    running = operators(kubectl)
     again = demo("up")
+    assert operators(kubectl) == running
+    assert len(json.loads(helm("history", "--output=json"))) == 1, "a release that has not changed is not upgraded"
     assert again.code == 0, again.text
     assert f"Nothing was done twice: run {run} serves this very specification." in again.text
     assert {kind: uids(kubectl, kind) for kind in before} == before
