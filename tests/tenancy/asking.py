@@ -25,10 +25,10 @@ AUTHORS = "pipeline-authors"
 """A group that may write pipelines everywhere, and nothing else."""
 RELEASE = "modelpipeline"
 SYSTEM = "modelpipeline-system"
-_CHART = clusters.ROOT / "charts" / "modelpipeline-operator"
+CHART = clusters.ROOT / "charts" / "modelpipeline-operator"
 _KIND = ("modelpipeline.dev", "v1alpha1")
 # Helm that is built from its module takes an old cluster for granted; the chart says which it wants.
-_KUBERNETES = "1.36.0"
+KUBERNETES = "1.36.0"
 soon = tenacity.Retrying(
     wait=tenacity.wait_fixed(0.05),
     stop=tenacity.stop_after_delay(60),
@@ -38,8 +38,8 @@ soon = tenacity.Retrying(
 
 def rendered(release: str = RELEASE, **values: Any) -> list[Object]:
     """Return what the chart's template for admission makes of these values; nothing when it makes nothing."""
-    command = [str(binaries.path("helm")), "template", release, str(_CHART), "-n", SYSTEM]
-    command += [f"--kube-version={_KUBERNETES}", "--values=-"]
+    command = [str(binaries.path("helm")), "template", release, str(CHART), "-n", SYSTEM]
+    command += [f"--kube-version={KUBERNETES}", "--values=-"]
     done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=True)
     return [one for one in yaml.safe_load_all(done.stdout) if one and one["kind"].startswith("ValidatingAdmission")]
 

@@ -47,7 +47,9 @@ def restricted(place: asking.Place, kubectl: Kubectl) -> Iterator[asking.Place]:
     with clusters.fresh_namespace(kubectl) as name:
         for policy, probe in PROBES.items():
             place.install(objects, probe, name, f"modelpipeline-operator-{policy}")
-        place.install(objects, PROBES["secrets"], "kube-public", "modelpipeline-operator-limits")
+        # Of several refusals the API server tells one, so each probe breaks one rule.
+        plain = manifests.pipeline("probe", train=manifests.train())
+        place.install(objects, plain, "kube-public", "modelpipeline-operator-limits")
         yield place
 
 
