@@ -48,6 +48,8 @@ def test_every_value_is_described() -> None:
         pytest.param("--set=watchNamespaces={Team-A}", "/watchNamespaces/0", id="no name of a namespace"),
         pytest.param("--set=tenancy=restricted", "Trusted.*Restricted", id="a choice that is none"),
         pytest.param("--set=limits.storage=10Gb", "/limits/storage", id="no quantity"),
+        pytest.param("--set=limits.resources.memory=10K", "/limits/resources/memory", id="a unit that is none"),
+        pytest.param("--set=limits.imagePrefixes={seldonio}", "/limits/imagePrefixes/0", id="no registry"),
         pytest.param("--set=image.digest=latest", "/image/digest", id="no digest"),
         pytest.param("--set=config.registries[0].prefx=a", "prefx", id="a typo in a list"),
         pytest.param("--set=metrics.serviceMonitor.renderMode=never", "skipIfMissing", id="a mode that is none"),

@@ -82,7 +82,7 @@ def test_the_api_server_finds_no_fault_with_the_types(place: asking.Place, names
     objects = asking.rendered(release, tenancy="Restricted", watchNamespaces=[namespace], limits=limits)
     wrong = copy.deepcopy(next(one for one in objects if one["kind"] == POLICY))
     wrong["metadata"]["name"] = f"{release}-wrong"
-    wrong["spec"]["validations"] = [{"expression": "object.spec.trian.image != ''"}]
+    wrong["spec"]["validations"] = [{"expression": "object.spec.nowhere.image != ''"}]
     try:
         place.apply(*objects, wrong)
         found = {name: one for name, one in place.policies().items() if name.startswith(release)}
