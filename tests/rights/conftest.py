@@ -22,10 +22,7 @@ _SOURCE = pytest.Config.ArgsSource
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what runs on the cluster of this folder, and have what judges a whole session run last in one."""
-    for item in items:
-        if "rights_cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker("api")
+    """Have what judges a whole session run last in one, and in no other."""
     judges = [item for item in items if item.get_closest_marker("whole_suite")]
     others = [item for item in items if item not in judges]
     if _whole(config):
@@ -43,69 +40,69 @@ def _whole(config: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def rights_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
+def api_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
     """Give the cluster."""
     with clusters.shared("api", "test-rights", pytestconfig.getoption("--keep-clusters")) as up:
         yield up
 
 
 @pytest.fixture(scope="session")
-def admin(rights_cluster: cluster.Cluster) -> Kubectl:
+def kubectl(api_cluster: cluster.Cluster) -> Kubectl:
     """Give kubectl as the administrator."""
-    return clusters.kubectl(rights_cluster)
+    return clusters.kubectl(api_cluster)
 
 
 @pytest.fixture(scope="session")
-def operators(rights_cluster: cluster.Cluster, admin: Kubectl) -> Path:
+def operators(api_cluster: cluster.Cluster, kubectl: Kubectl) -> Path:
     """Give the kubeconfig of the operator's account; with it come all roles of the chart."""
-    return operating.admitted(rights_cluster, admin)
+    return operating.admitted(api_cluster, kubectl)
 
 
 @pytest.fixture
-def place(admin: Kubectl) -> Iterator[str]:
+def namespace(kubectl: Kubectl) -> Iterator[str]:
     """Give a namespace of the test's own."""
-    with clusters.fresh_namespace(admin) as name:
+    with clusters.fresh_namespace(kubectl) as name:
         yield name
 
 
 @pytest.fixture
 async def ground_for(
-    rights_cluster: cluster.Cluster, admin: Kubectl, place: str, tmp_path: Path
+    api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Callable[[Path, str, Sequence[str]], ground.Ground]]:
     """Give everything in the test's namespace, around an operator of this user that watches these namespaces."""
     async with (
-        wire.Wire(rights_cluster.kubeconfig) as api,
-        kubelet.Scripted(rights_cluster.kubeconfig, namespace=place) as node,
-        standin.StandIn(rights_cluster.kubeconfig, namespace=place) as seldon,
+        wire.Wire(api_cluster.kubeconfig) as api,
+        kubelet.Scripted(api_cluster.kubeconfig, namespace=namespace) as node,
+        standin.StandIn(api_cluster.kubeconfig, namespace=namespace) as seldon,
     ):
         with contextlib.ExitStack() as operators:
 
             def make(kubeconfig: Path, user: str, namespaces: Sequence[str]) -> ground.Ground:
                 operator = process.Operator(kubeconfig, namespaces, tmp_path / "operator.log", resync_seconds=1)
                 operators.callback(operator.end)
-                log = audit.Log(rights_cluster.audit_log, user, place)
-                return ground.Ground(rights_cluster, place, admin, api, node, seldon, operator, log)
+                log = audit.Log(api_cluster.audit_log, user, namespace)
+                return ground.Ground(api_cluster, namespace, kubectl, api, node, seldon, operator, log)
 
             yield make
 
 
 @pytest.fixture
 def confined(
-    rights_cluster: cluster.Cluster, admin: Kubectl, place: str, ground_for: Callable[..., ground.Ground]
+    api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str, ground_for: Callable[..., ground.Ground]
 ) -> Callable[[Sequence[dict[str, Any]]], ground.Ground]:
     """Give everything around a running operator that has these rules in its namespace, and no other right."""
 
     def make(rules: Sequence[dict[str, Any]]) -> ground.Ground:
-        user = f"confined-{place}"
+        user = f"confined-{namespace}"
         role = {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
             "metadata": {"name": "op"},
             "rules": rules,
         }
-        admin("apply", "-n", place, "-f", "-", given=role)
-        admin("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", place)
-        made: ground.Ground = ground_for(rights_cluster.kubeconfig_for(user), user, [place])
+        kubectl("apply", "-n", namespace, "-f", "-", given=role)
+        kubectl("create", "rolebinding", "op", "--role=op", f"--user={user}", "-n", namespace)
+        made: ground.Ground = ground_for(api_cluster.kubeconfig_for(user), user, [namespace])
         made.operator.start()
         return made
 

@@ -50,9 +50,9 @@ def test_each_such_right_has_a_test_here() -> None:
 
 
 async def test_with_all_rules_of_one_namespace_claims_follow_their_policy_and_nothing_is_refused(
-    confined: Confined, rights_cluster: cluster.Cluster
+    confined: Confined, api_cluster: cluster.Cluster
 ) -> None:
-    lines = audit.Lines(rights_cluster.audit_log)
+    lines = audit.Lines(api_cluster.audit_log)
     here = confined(rules())
     await here.apply(trains("Retain"))
     await here.ready("digits")

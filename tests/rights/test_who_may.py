@@ -23,8 +23,8 @@ READS = ("get", "list", "watch")
 
 
 @pytest.fixture
-async def api(rights_cluster: cluster.Cluster) -> AsyncIterator[wire.Wire]:
-    async with wire.Wire(rights_cluster.kubeconfig) as opened:
+async def api(api_cluster: cluster.Cluster) -> AsyncIterator[wire.Wire]:
+    async with wire.Wire(api_cluster.kubeconfig) as opened:
         yield opened
 
 
@@ -47,10 +47,10 @@ async def rules_of(kubeconfig: Path, namespace: str) -> list[Object]:
 
 
 async def test_case_60_the_operator_may_do_what_the_table_says_and_no_more(
-    rights_cluster: cluster.Cluster, operators: Path, place: str
+    api_cluster: cluster.Cluster, operators: Path, namespace: str
 ) -> None:
-    anybody = usage.in_rules(await rules_of(rights_cluster.kubeconfig_for("anybody"), place))
-    operator = usage.in_rules(await rules_of(operators, place))
+    anybody = usage.in_rules(await rules_of(api_cluster.kubeconfig_for("anybody"), namespace))
+    operator = usage.in_rules(await rules_of(operators, namespace))
     assert usage.told(operator - anybody) == usage.told(usage.granted())
 
 
@@ -88,10 +88,10 @@ EVERYWHERE = [
 
 
 @pytest.mark.usefixtures("operators")
-async def test_case_60_the_operator_may_not(api: wire.Wire, place: str) -> None:
+async def test_case_60_the_operator_may_not(api: wire.Wire, namespace: str) -> None:
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{release.NAMESPACE}")
-    assert await may(api, release.USER, Use("", "pods", "create"), place, groups), "the question is put rightly"
-    allowed = [use for use in EVERYWHERE if await may(api, release.USER, use, place, groups)]
+    assert await may(api, release.USER, Use("", "pods", "create"), namespace, groups), "the question is put rightly"
+    allowed = [use for use in EVERYWHERE if await may(api, release.USER, use, namespace, groups)]
     assert usage.told(allowed) == []
 
 
@@ -107,15 +107,15 @@ PEOPLE = {
 @pytest.mark.usefixtures("operators")
 @pytest.mark.parametrize("person", PEOPLE)
 async def test_people_may_do_with_pipelines_what_their_role_says(
-    api: wire.Wire, admin: Kubectl, place: str, person: str
+    api: wire.Wire, kubectl: Kubectl, namespace: str, person: str
 ) -> None:
-    user = f"{person}-{place}"
+    user = f"{person}-{namespace}"
     if person != "nobody":
-        admin("create", "rolebinding", person, f"--clusterrole={person}", f"--user={user}", "-n", place)
+        kubectl("create", "rolebinding", person, f"--clusterrole={person}", f"--user={user}", "-n", namespace)
     asked = (*READS, *WRITES, "approve", "use", "bind", "escalate")
 
     async def allowed(resource: str) -> set[str]:
-        return {verb for verb in asked if await may(api, user, Use(PIPELINES[0], resource, verb), place)}
+        return {verb for verb in asked if await may(api, user, Use(PIPELINES[0], resource, verb), namespace)}
 
     async def aggregated() -> bool:
         return await allowed("modelpipelines") == PEOPLE[person]
@@ -129,24 +129,24 @@ async def test_people_may_do_with_pipelines_what_their_role_says(
 
 
 @pytest.mark.usefixtures("operators")
-async def test_who_approves_may_still_write_nothing(api: wire.Wire, admin: Kubectl, place: str) -> None:
+async def test_who_approves_may_still_write_nothing(api: wire.Wire, kubectl: Kubectl, namespace: str) -> None:
     """`approve` is a verb of its own: somebody may have it who only looks at pipelines otherwise."""
-    user = f"approver-{place}"
+    user = f"approver-{namespace}"
     role = f"--clusterrole={release.ACCOUNT}-approver"
-    admin("create", "rolebinding", "approver", role, f"--user={user}", "-n", place)
-    assert await may(api, user, Use(*PIPELINES, "approve"), place)
-    assert not [verb for verb in WRITES if await may(api, user, Use(*PIPELINES, verb), place)]
+    kubectl("create", "rolebinding", "approver", role, f"--user={user}", "-n", namespace)
+    assert await may(api, user, Use(*PIPELINES, "approve"), namespace)
+    assert not [verb for verb in WRITES if await may(api, user, Use(*PIPELINES, verb), namespace)]
 
 
 async def test_in_a_namespace_that_is_not_watched_a_confined_operator_may_do_nothing(
-    api: wire.Wire, rights_cluster: cluster.Cluster, admin: Kubectl, place: str
+    api: wire.Wire, api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str
 ) -> None:
-    user = f"elsewhere-{place}"
-    rules = [rule for rule in release.rendered({"watchNamespaces": [place]}) if rule["kind"] == "Role"]
+    user = f"elsewhere-{namespace}"
+    rules = [rule for rule in release.rendered({"watchNamespaces": [namespace]}) if rule["kind"] == "Role"]
     [role] = [found for found in rules if found["metadata"]["name"] == release.ACCOUNT]
-    admin("apply", "-n", place, "-f", "-", given=role)
-    admin("create", "rolebinding", "op", f"--role={release.ACCOUNT}", f"--user={user}", "-n", place)
-    here = usage.in_rules(await rules_of(rights_cluster.kubeconfig_for(user), place))
+    kubectl("apply", "-n", namespace, "-f", "-", given=role)
+    kubectl("create", "rolebinding", "op", f"--role={release.ACCOUNT}", f"--user={user}", "-n", namespace)
+    here = usage.in_rules(await rules_of(api_cluster.kubeconfig_for(user), namespace))
     assert usage.told(here & usage.granted()) == usage.told(
         use for use in usage.granted() if use.resource != "customresourcedefinitions"
     )
