@@ -55,6 +55,10 @@ class Tool:
         """Delete what Flux's garbage collection would, of these objects, and return what it did to each."""
         return {told["object"]: told["action"] for told in self._cluster("flux-prune", objects)}
 
+    def argo_apply(self, objects: Iterable[Object], mode: Mode = "client") -> None:
+        """Apply as a sync of Argo CD does: kubectl's apply, server-side in any mode but `client`."""
+        self._cluster("argo-apply", objects, f"--mode={mode}")
+
     def argo_drift(self, objects: Iterable[Object], mode: Mode = "client") -> dict[str, Any]:
         """Return the objects that Argo CD would call OutOfSync, each with what it would change."""
         told = self._cluster("argo-diff", objects, f"--mode={mode}")

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -53,7 +54,7 @@ func argoDiff(ctx context.Context, chosen *options, objects []*unstructured.Unst
 		if err != nil {
 			return nil, err
 		}
-		one, err := told1(object, live, found)
+		one, err := compared(object, live, found)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +63,45 @@ func argoDiff(ctx context.Context, chosen *options, objects []*unstructured.Unst
 	return told, nil
 }
 
-func told1(object, live *unstructured.Unstructured, found *diff.DiffResult) (drift, error) {
+// argoApply applies as a sync of Argo CD does: kubectl's apply, on the client's side in mode client (the default), else
+// on the server's side (with the sync option ServerSideApply).
+func argoApply(ctx context.Context, chosen *options, objects []*unstructured.Unstructured) (any, error) {
+	config, err := chosen.config()
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := client.New(config, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := chosen.settle(cluster, objects); err != nil {
+		return nil, err
+	}
+	kubectl := newKubectl()
+	resources, _, err := kubectl.LoadOpenAPISchema(config)
+	if err != nil {
+		return nil, err
+	}
+	operations, done, err := kubectl.ManageResources(config, resources)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	told := make([]drift, 0, len(objects))
+	for _, object := range objects {
+		track(chosen.app, object)
+		said, err := operations.ApplyResource(
+			ctx, object, cmdutil.DryRunNone, false, true, chosen.mode != "client", argoManager,
+		)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", utils.FmtUnstructured(object), err)
+		}
+		told = append(told, drift{Object: utils.FmtUnstructured(object), Action: said})
+	}
+	return told, nil
+}
+
+func compared(object, live *unstructured.Unstructured, found *diff.DiffResult) (drift, error) {
 	name := utils.FmtUnstructured(object)
 	switch {
 	case live == nil:
@@ -79,7 +118,7 @@ func (chosen *options) comparing(config *rest.Config) ([]diff.Option, func(), er
 	if chosen.mode == "client" {
 		return common, func() {}, nil
 	}
-	kubectl := &kube.KubectlCmd{Log: logr.Discard(), Tracer: tracing.NopTracer{}}
+	kubectl := newKubectl()
 	resources, parser, err := kubectl.LoadOpenAPISchema(config)
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +129,7 @@ func (chosen *options) comparing(config *rest.Config) ([]diff.Option, func(), er
 		return append(common, diff.WithStructuredMergeDiff(true)), func() {}, nil
 	case "server":
 		applier, done, err := kube.ManageServerSideDiffDryRuns(
-			config, resources, tracing.NopTracer{}, logr.Discard(), func(string) (kube.CleanupFunc, error) { return func() {}, nil },
+			config, resources, kubectl.Tracer, kubectl.Log, kubectl.OnKubectlRun,
 		)
 		if err != nil {
 			return nil, nil, err
@@ -99,6 +138,14 @@ func (chosen *options) comparing(config *rest.Config) ([]diff.Option, func(), er
 		return append(common, diff.WithServerSideDiff(true), diff.WithServerSideDryRunner(runner)), done, nil
 	}
 	return nil, nil, fmt.Errorf("--mode %s is none of client, structured, server", chosen.mode)
+}
+
+func newKubectl() *kube.KubectlCmd {
+	return &kube.KubectlCmd{
+		Log:          logr.Discard(),
+		Tracer:       tracing.NopTracer{},
+		OnKubectlRun: func(string) (kube.CleanupFunc, error) { return func() {}, nil },
+	}
 }
 
 // track sets the annotation with which Argo CD marks what it applied.

@@ -99,7 +99,7 @@ func fluxApply(ctx context.Context, chosen *options, objects []*unstructured.Uns
 
 // fluxPrune deletes what Flux's garbage collection would: these objects, where its labels say they are its own.
 func fluxPrune(ctx context.Context, chosen *options, objects []*unstructured.Unstructured) (any, error) {
-	manager, err := chosen.fluxManager(nil)
+	manager, err := chosen.fluxManager(objects)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +159,7 @@ func cleanup() ssa.ApplyCleanupOptions {
 		FieldManagers: []ssa.FieldManager{
 			{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationApply},
 			{Name: "kubectl", OperationType: metav1.ManagedFieldsOperationUpdate},
+			{Name: "before-first-apply", OperationType: metav1.ManagedFieldsOperationUpdate},
 			{Name: fluxManager, OperationType: metav1.ManagedFieldsOperationUpdate},
 		},
 	}

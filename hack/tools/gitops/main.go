@@ -32,6 +32,7 @@ var commands = map[string]command{
 	"flux-diff":   fluxDiff,
 	"flux-apply":  fluxApply,
 	"flux-prune":  fluxPrune,
+	"argo-apply":  argoApply,
 	"argo-diff":   argoDiff,
 	"argo-health": argoHealth,
 }
