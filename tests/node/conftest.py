@@ -38,8 +38,13 @@ def insecure(here: place.Place) -> list[str]:
 def values(here: place.Place, node_namespace: str, insecure: list[str]) -> dict[str, Any]:
     """Give the chart's values for an operator of the test's namespace; its Role is there and it has no other right."""
     registries = [{"prefix": registry, "insecure": True} for registry in insecure]
-    images = release.images(here.images["operator"], here.images["build"])
-    return release.beside_others(node_namespace, **images, config={"registries": registries, "settleSeconds": 0.2})
+    return release.beside_others(
+        node_namespace,
+        **release.images(here.images["operator"], here.images["build"]),
+        config={"registries": registries, "settleSeconds": 0.2},
+        # A process that is still starting, as the first of its container, does not hear that it shall end.
+        terminationGracePeriodSeconds=5,
+    )
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ async def test_only_an_assemble_that_may_be_root_is_not_restricted(
     requests: audit.Lines, going: Works, strict: str
 ) -> None:
     await going.apply(runs.whole(going.place, "digits", going.repository("digits")))
-    build = specs.build(going.place, going.repository("root"), assembleUser=0, useCache=False)
+    build = specs.build(going.place, going.repository("root"), assembleUser=0)
     await going.apply(specs.pipeline("root", build=[build], deploy=specs.deploy()))
     await going.ready("digits")
     await going.ready("root")
