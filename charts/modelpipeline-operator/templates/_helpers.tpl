@@ -132,9 +132,18 @@ true
 {{- toYaml (default .Values.watchNamespaces .Values.networkPolicy.pipelineNamespaces | uniq) -}}
 {{- end -}}
 
-{{/* Namespace of the pipeline that `helm test` asks for. */}}
+{{/* A namespace where pipelines may be. */}}
+{{- define "modelpipeline.somePipelineNamespace" -}}
+{{- first .Values.watchNamespaces | default "default" -}}
+{{- end -}}
+
+{{/*
+Namespace of the pipeline that `helm test` asks for. Restricted tenancy refuses the release's own; otherwise nothing of
+the test lies outside of it.
+*/}}
 {{- define "modelpipeline.testNamespace" -}}
-{{- .Values.tests.namespace | default (first .Values.watchNamespaces) | default "default" -}}
+{{- $own := eq .Values.tenancy "Trusted" | ternary .Release.Namespace (include "modelpipeline.somePipelineNamespace" .) -}}
+{{- .Values.tests.namespace | default (first .Values.watchNamespaces) | default $own -}}
 {{- end -}}
 
 {{/* What every scrape has, for ServiceMonitor and PodMonitor. */}}
