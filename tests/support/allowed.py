@@ -47,7 +47,7 @@ IMAGES = (
     ("Registry.Example/team-a/x", "registry.example/team-a", False),
     ("TEAM/x", "docker.io/TEAM", False),
     ("ubuntu", "docker.io/seldonio", False),
-    ("team-a/x", "team-a", False),
+    ("team-a/x", "docker.io/team", False),
     ("x:1/registry.example", "registry.example", False),
     ("registry.example/team-a/x:1:2", "registry.example/team-a", False),
     ("registry.example/team-a/x\n", "registry.example/team-a", False),

@@ -6,7 +6,6 @@ Here: the chart's policies as Helm renders them, users, grants. Elsewhere: what 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,15 @@ import tenacity
 import yaml
 from kubernetes import client, config
 
-from hack.cluster import binaries
-from tests.support import clusters
+from hack.chart import render
 from tests.support.kubectl import Kubectl
 
 Object = dict[str, Any]
 
 AUTHORS = "pipeline-authors"
 """A group that may write pipelines everywhere, and nothing else."""
-RELEASE = "modelpipeline"
-SYSTEM = "modelpipeline-system"
-CHART = clusters.ROOT / "charts" / "modelpipeline-operator"
+SYSTEM = render.NAMESPACE
 _KIND = ("modelpipeline.dev", "v1alpha1")
-# Helm that is built from its module takes an old cluster for granted; the chart says which it wants.
-KUBERNETES = "1.36.0"
 soon = tenacity.Retrying(
     wait=tenacity.wait_fixed(0.05),
     stop=tenacity.stop_after_delay(60),
@@ -36,12 +30,11 @@ soon = tenacity.Retrying(
 )
 
 
-def rendered(release: str = RELEASE, **values: Any) -> list[Object]:
-    """Return what the chart's template for admission makes of these values; nothing when it makes nothing."""
-    command = [str(binaries.path("helm")), "template", release, str(CHART), "-n", SYSTEM]
-    command += [f"--kube-version={KUBERNETES}", "--values=-"]
-    done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=True)
-    return [one for one in yaml.safe_load_all(done.stdout) if one and one["kind"].startswith("ValidatingAdmission")]
+def rendered(name: str = "", **values: Any) -> list[Object]:
+    """Return the chart's policies and bindings with these values; `name` is what their names begin with."""
+    given = {**values, **({"fullnameOverride": name} if name else {})}
+    objects = render.objects(*(f"--set-json={key}={json.dumps(value)}" for key, value in given.items()))
+    return [one for one in objects if one["kind"].startswith("ValidatingAdmission")]
 
 
 class Place:

@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 
-from hack.cluster import binaries, cluster
+from hack.chart import render
+from hack.cluster import cluster
 from tests.support import clusters, manifests
 from tests.support.kubectl import Kubectl
 from tests.tenancy import asking
@@ -25,14 +26,8 @@ def _commands(namespace: str) -> list[str]:
 def test_what_the_page_says_to_grant_is_enough(
     restricted: asking.Place, api_cluster: cluster.Cluster, kubectl: Kubectl, namespace: str
 ) -> None:
-    helm = [str(binaries.path("helm")), "template", asking.RELEASE, str(asking.CHART), "-n", asking.SYSTEM]
-    roles = subprocess.run(
-        [*helm, f"--kube-version={asking.KUBERNETES}", "--show-only", _ROLES],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    kubectl("apply", "--server-side", "-f", "-", given=roles.stdout)
+    roles = render.text(f"--show-only={_ROLES}")
+    kubectl("apply", "--server-side", "-f", "-", given=roles)
     secret = [{"secretRef": {"name": "regcred"}}]
     spec = {"train": manifests.train(envFrom=secret), "storage": {"size": "1Gi"}}
     pipeline = manifests.pipeline("digits", **spec, gate=[{"metric": "accuracy", "min": "0.9"}])

@@ -42,7 +42,7 @@ def limited(place: asking.Place, kubectl: Kubectl) -> Iterator[Namespaces]:
         found[_key(limits)] = name = allowed.NAMESPACE if "{namespace}" in _key(limits) else f"limits-{number}"
         values = {_VALUES[field]: dict(value) if field == "resources" else value for field, value in limits.items()}
         plain = json.loads(json.dumps(values))
-        made = asking.rendered(f"limits{number}", tenancy="Restricted", watchNamespaces=[name], limits=plain)
+        made = asking.rendered(f"limits-{number}", tenancy="Restricted", watchNamespaces=[name], limits=plain)
         objects += [one for one in made if one["metadata"]["name"].endswith("-limits")]
     spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in found.values()]
     place.apply(*spaces, *objects)

@@ -29,15 +29,15 @@ def test_a_trusted_cluster_has_no_policy() -> None:
     assert asking.rendered(tenancy="Trusted", limits=LIMITS) == []
 
 
-@pytest.mark.parametrize("release", ["modelpipeline", "foo", "f" * 53])
-def test_each_policy_has_one_binding_that_denies_and_the_releases_name(release: str) -> None:
-    objects = asking.rendered(release, tenancy="Restricted")
+@pytest.mark.parametrize("fullname", ["modelpipeline-operator", "f" * 63])
+def test_each_policy_has_one_binding_that_denies_and_the_releases_name(fullname: str) -> None:
+    objects = asking.rendered(fullname, tenancy="Restricted")
     policies = [one for one in objects if one["kind"] == POLICY]
     bindings = [one for one in objects if one["kind"] == BINDING]
     assert len(policies) == len(bindings) == 4
     for policy, binding in zip(policies, bindings, strict=True):
         name = policy["metadata"]["name"]
-        assert name.startswith(release[:40])
+        assert name.startswith(fullname[:40])
         assert len(name) <= 63
         assert binding["metadata"]["name"] == binding["spec"]["policyName"] == name
         assert binding["spec"]["validationActions"] == ["Deny"]
