@@ -100,16 +100,16 @@ def test_a_pattern_that_matches_everywhere_finds_its_last_match(pattern: str) ->
 
     class Counting:
         def __init__(self) -> None:
-            self._pattern = re2.compile(pattern)
+            self._pattern = re2.compile(pattern.encode())
             self.search = self._pattern.search
 
-        def finditer(self, text: str, start: int) -> object:
+        def finditer(self, text: bytes, start: int) -> object:
             nonlocal looked_at
             for match in self._pattern.finditer(text, start):
                 looked_at += 1
                 yield match
 
-    assert results._last(Counting(), log) == str(re2.compile(pattern).findall(log[-9:])[-1])
+    assert results._last(Counting(), log.encode()) == str(re2.compile(pattern).findall(log[-9:])[-1])
     assert looked_at <= 3 * results._FEW
 
 

@@ -250,6 +250,31 @@ def long_environment(folder: Path) -> str:
     return git(folder, "mktree", given=f"040000 tree {inner}\t.s2i\n".encode())
 
 
+def links(folder: Path) -> str:
+    """Have links out of the tree wherever a file is expected, and all that git could be told to run."""
+
+    def link(to: str) -> str:
+        return f"120000 blob {git(folder, 'hash-object', '-w', '--stdin', given=to.encode())}"
+
+    def file(text: str) -> str:
+        return f"100644 blob {git(folder, 'hash-object', '-w', '--stdin', given=text.encode())}"
+
+    def tree(**entries: str) -> str:
+        given = "".join(f"{what}\t{name.replace('__', '.')}\n" for name, what in sorted(entries.items()))
+        return git(folder, "mktree", "--missing", given=given.encode())
+
+    s2i = tree(environment=link("../../secrets/git/password"), bin=link("/etc"))
+    return tree(
+        **{"serve": link("/modelpipeline/secrets"), "shadow": link("/etc/shadow"), "up": link("../../private")},
+        __s2i=f"040000 tree {s2i}",
+        __gitattributes=file("* filter=evil diff=evil merge=evil working-tree-encoding=UTF-16\n"),
+        __gitmodules=file('[submodule "x"]\n\tpath = sub\n\turl = ext::touch ran\n\tupdate = !touch ran\n'),
+        __gitconfig=file("[core]\n\tsshCommand = touch ran\n\tfsmonitor = touch ran\n"),
+        __lfsconfig=file("[lfs]\n\turl = https://elsewhere.invalid\n"),
+        sub=f"160000 commit {servers.COMMIT}",
+    )
+
+
 @pytest.fixture
 def repositories(tmp_path: Path, files: certificates.Files) -> Iterator[Callable[[Callable[[Path], str]], str]]:
     """Give a git server, and a function that puts one tree on it and returns its url."""
@@ -292,6 +317,24 @@ def test_a_repository_that_means_harm_is_refused(
     assert (ended.code, ended.reason) == (1, reason), f"{ended.message}\n{ended.said}"
     assert ended.message.isprintable()
     assert not any(bench.where.source.rglob("f9*")), "nothing of it was taken over"
+
+
+def test_links_out_of_a_repository_lead_nowhere(
+    bench: stepping.Bench, honest: Server, repositories: Callable[[Callable[[Path], str]], str]
+) -> None:
+    log_in_to_git(bench)
+    url = repositories(links)
+    ended = bench.run("fetch", from_git(honest, url, git_secret="git-login"))
+    assert ended.code == 0, ended
+    taken = bench.where.source
+    assert all((taken / name).is_symlink() for name in ("serve", "shadow", "up", ".s2i/environment", ".s2i/bin"))
+    assert list((taken / "sub").iterdir()) == [], "no submodule"
+    handed_on = [bench.where.verdict / "verdict.json", *bench.where.tools.iterdir()]
+    assert not any(CANARY in file.read_text(errors="replace") for file in handed_on), "no link was read"
+    assert not any(bench.root.rglob("ran")), "nothing of the repository ran"
+    below = bench.run("fetch", from_git(honest, url, git_secret="git-login", path="serve"))
+    assert below.reason == "PathNotFound", "and no path leads through one"
+    nothing_leaked(below)
 
 
 def test_what_is_nested_too_deeply_beside_the_path_harms_nobody(

@@ -52,14 +52,16 @@ def read(message: str, outputs: list[Output]) -> Result:
 def match(log: str, wanted: list[Metric]) -> dict[str, str]:
     """Return the metrics found in a log: the last match of each pattern; one that does not match is left out."""
     found = {}
+    # Bytes: RE2 counts in them, and in a text every place would be translated anew.
+    told = log.encode("utf-8", errors="replace")
     for metric in wanted:
-        last = _last(re2.compile(metric.pattern, _quiet()), log)
+        last = _last(re2.compile(metric.pattern.encode(), _quiet()), told)
         if last is not None:
             found[metric.name] = last[:LIMIT_BYTES]
     return found
 
 
-def _last(expression: Any, log: str) -> str | None:
+def _last(expression: Any, log: bytes) -> str | None:
     """Return the group of the last match, None when nothing matches.
 
     A pattern may match everywhere, and going through a million matches takes seconds in which no other pipeline is
@@ -71,14 +73,14 @@ def _last(expression: Any, log: str) -> str | None:
     while high - low > _FEW:
         middle = (low + high) // 2
         # Most patterns mean a line, or what is in one.
-        start = log.rfind("\n", low, middle) + 1 or middle
+        start = log.rfind(b"\n", low, middle) + 1 or middle
         if expression.search(log, start):
             low = start if start > low else middle
         else:
             high = start
     # A cut may go through a match: it is looked for from well before.
     last = collections.deque(expression.finditer(log, max(0, low - _FEW)), maxlen=1)
-    return str(last[0].group(1) or "") if last else None
+    return (last[0].group(1) or b"").decode(errors="replace") if last else None
 
 
 def pattern_problem(pattern: str) -> str:
