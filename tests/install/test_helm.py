@@ -44,6 +44,7 @@ async def test_uninstalled_it_leaves_what_serves_and_installed_again_it_finds_ev
 
     async with waiting.History(going.api, works.PIPELINES, going.namespace) as history:
         written = len(going.audit.changes())
+        assert written, "the audit log knows the operator by its account"
         helm.apply(values, "--wait", "--timeout=3m")
         await looked(going, operator)
         assert [str(entry) for entry in going.audit.changes()[written:]] == []
@@ -108,4 +109,5 @@ async def test_a_list_of_namespaces_needs_no_cluster_role_and_nothing_happens_el
             assert untouched["status"] == {"observedGeneration": -1}
             assert not [item for kind in works.CHILDREN for item in await beyond.api.list(kind, elsewhere)]
             assert beyond.audit.entries() == []
+    assert going.audit.changes()
     assert [str(entry) for entry in going.audit.entries() if entry.code == 403] == []
