@@ -147,6 +147,11 @@ def test_what_is_absent_is_what_a_build_then_has() -> None:
     assert line.absent == build.DEFAULT_WORKSPACE
 
 
+def test_a_line_that_no_policy_reads_is_found() -> None:
+    assert admission.unread([*tenancy.PLACES, Place(Concern.LABELS, "spec.parameters")]) == ["spec.parameters"]
+    assert admission.unread(tenancy.PLACES) == []
+
+
 def test_every_concern_with_names_is_asked_in_a_policy_of_its_own() -> None:
     named = {asked.concern for asked in admission.ASKED.values()}
     assert named == {Concern.SECRET, Concern.CLAIM, Concern.SERVICE_ACCOUNT}

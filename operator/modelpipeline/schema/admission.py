@@ -11,11 +11,12 @@ and each concern has its own policy. A cost that is exceeded refuses the request
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from modelpipeline.api import tenancy, v1alpha1
-from modelpipeline.api.tenancy import Concern
+from modelpipeline.api.tenancy import Concern, Place
 from modelpipeline.schema import ceilings, crd, places
 
 HEADER = "# Generated from operator/modelpipeline/api/tenancy.py; do not edit. To write it again: make generate\n"
@@ -68,6 +69,10 @@ ASKED = {
 }
 
 
+class Unread(ValueError):  # noqa: N818 - it reads as what it says
+    """A line of the table is of a concern that no policy asks about: it would look as if somebody watched it."""
+
+
 def render() -> str:
     """Return the text of the chart's generated/admission.yaml."""
     return HEADER + crd.text({"policies": policies()})
@@ -78,8 +83,16 @@ def policies() -> list[dict[str, Any]]:
 
     A concern without a place has no policy: an empty one would ask nothing and look as if it did.
     """
+    if paths := unread(tenancy.PLACES):
+        raise Unread(f"{', '.join(paths)}: no policy asks about it; write its rule here or in ceilings.py first")
     named = [_named(name, asked) for name, asked in ASKED.items() if tenancy.places(asked.concern)]
     return [*named, _approvals(), _limits()]
+
+
+def unread(places_: Iterable[Place]) -> list[str]:
+    """Return the places whose concern no policy asks about."""
+    read = {Concern.APPROVAL, *ceilings.JUDGED, *(asked.concern for asked in ASKED.values())}
+    return [place.path for place in places_ if place.concern not in read]
 
 
 def _policy(name: str, *, literals: tuple[str, ...] = (), always: bool = False, **spec: Any) -> dict[str, Any]:

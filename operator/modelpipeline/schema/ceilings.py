@@ -16,6 +16,10 @@ LITERALS = ("imagePrefixes", "resources", "storage", "replicas", "refusedNamespa
 """Variables that the chart writes from its values: lists of strings, pairs [resource, quantity], "" and 0 for none."""
 
 
+JUDGED = frozenset({Concern.IMAGE, Concern.REPOSITORY, Concern.RESOURCES, Concern.STORAGE_SIZE, Concern.REPLICAS})
+"""The concerns of the table that these rules read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The variables that lead to a list of problems, and what is said when no words can be made of them."""

@@ -122,20 +122,17 @@ def _values(written: Object, *concerns: Concern, holders: bool = False) -> Itera
 
 
 def _walk(holder: Any, steps: Sequence[Segment], at: str) -> Iterator[tuple[str, Any]]:
+    if not steps:
+        yield at, holder
+        return
     step, *rest = steps
     where = f"{at}.{step.name}" if at else step.name
     value = holder.get(step.name)
-    if not rest and not step.many:
-        yield where, value
-        return
-    if value is None:
-        return
-    for item in value if step.many else (value,):
-        label = f"{where}[{item['name'] if isinstance(item, dict) and 'name' in item else ''}]" if step.many else where
-        if rest:
-            yield from _walk(item, rest, label)
-        else:
-            yield label, item
+    if step.many:
+        for item in value or ():
+            yield from _walk(item, rest, f"{where}[{item.get('name', '')}]")
+    elif value is not None or not rest:
+        yield from _walk(value, rest, where)
 
 
 def _promoted(scope: Scope) -> int:
