@@ -20,7 +20,8 @@
     images.operator_image(c)                 # the operator: "<registry>/modelpipeline/operator:dev"
 
 Built images are kept in the cache by what they were built from, so a second build takes no time and a new registry
-is filled from the cache. How a build reaches the network is in `reach`, the base image's recipe in `base`.
+is filled from the cache. How a build reaches the network is in `reach`, the recipes of the bases in `base` and
+`runtime`, what a target needs of its Dockerfile in `stages`.
 """
 
 from __future__ import annotations
