@@ -44,4 +44,4 @@ class Kubectl:
     ) -> subprocess.CompletedProcess[str]:
         command = [str(self.binary), f"--kubeconfig={self.kubeconfig}", *arguments]
         text = given if isinstance(given, str) or given is None else json.dumps(given)
-        return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        return subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", check=False)
