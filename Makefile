@@ -35,7 +35,7 @@ $(VENV)/stamp: requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: generate
-generate: $(VENV)/stamp ## Write what is generated: the CRD, docs/fields.md, docs/conditions.md
+generate: $(VENV)/stamp ## Write what is generated: the CRD, pages of docs/, the chart's schema and README, config/
 	$(BIN)/python -m hack.generate
 
 .PHONY: format
@@ -51,6 +51,14 @@ verify: $(VENV)/stamp ## Format, lint, types, import contracts, spelling, genera
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python -m hack.generate --check
+
+.PHONY: chart
+chart: $(VENV)/stamp ## Lint the chart, run its tests, compare its snapshots; no cluster
+	$(BIN)/pytest tests/chart -m "not api" --deselect tests/chart/test_judges.py
+
+.PHONY: scan
+scan: $(VENV)/stamp ## What a scanner and Kubernetes' schemas say of the chart (installs checkov once)
+	$(BIN)/pytest tests/chart/test_judges.py
 
 .PHONY: test
 test: $(VENV)/stamp ## All tests: pure, on a real API server, on a real node
@@ -72,6 +80,7 @@ test-node: $(VENV)/stamp ## The tests on a real kubelet (root)
 requirements: $(VENV)/stamp ## Pin the dependencies again, with hashes
 	env -u PIP_FIND_LINKS $(BIN)/pip-compile $(COMPILE) -o requirements/operator.txt pyproject.toml
 	env -u PIP_FIND_LINKS $(BIN)/pip-compile $(COMPILE) --extra dev -c requirements/operator.txt -o requirements/dev.txt pyproject.toml
+	env -u PIP_FIND_LINKS $(BIN)/pip-compile $(COMPILE) -o requirements/scan.txt requirements/scan.in
 
 COMPILE := --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
