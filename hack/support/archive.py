@@ -20,7 +20,7 @@ from hack.support import redact
 from hack.support.reader import Unread
 
 MOST_BYTES = 64 << 20
-_MOST_OF_ONE = 8 << 20
+MOST_OF_ONE = 8 << 20
 _README = "README.md"
 
 _HEAD = """# Support bundle of ModelPipeline
@@ -37,6 +37,8 @@ class Archive:
     """What goes into the file, in order."""
 
     folder: str
+    most: int = MOST_BYTES
+    most_of_one: int = MOST_OF_ONE
     files: dict[str, bytes] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     left_out: list[Unread] = field(default_factory=list)
@@ -44,6 +46,10 @@ class Archive:
 
     def text(self, name: str, content: str, about: str) -> None:
         """Put a text in, redacted; of one that is too long the end is kept."""
+        if len(content) > self.most_of_one:
+            self.left_out.append(Unread(name, f"only the last {self.most_of_one >> 10} KiB are here"))
+            # In whole lines: half of one may not say any more that it is secret.
+            content = content[-self.most_of_one :].partition("\n")[2]
         self._put(name, redact.text(content), about)
 
     def objects(self, name: str, found: Any, about: str) -> None:
@@ -54,11 +60,8 @@ class Archive:
 
     def _put(self, name: str, content: str, about: str) -> None:
         body = content.encode()
-        if len(body) > _MOST_OF_ONE:
-            self.left_out.append(Unread(name, f"only the last {_MOST_OF_ONE >> 20} MiB are here"))
-            body = body[-_MOST_OF_ONE:]
-        if self.size + len(body) > MOST_BYTES:
-            self.left_out.append(Unread(name, f"the bundle would be larger than {MOST_BYTES >> 20} MiB"))
+        if self.size + len(body) > self.most:
+            self.left_out.append(Unread(name, f"the bundle would be larger than {self.most >> 10} KiB"))
             return
         self.size += len(body)
         self.files[name] = body

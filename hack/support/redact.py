@@ -20,20 +20,21 @@ _MAPS = frozenset({"parameters", "outputs", "data", "annotations", "env"})
 _LISTS = frozenset({"args", "command"})
 _DROPPED = frozenset({"managedFields", "kubectl.kubernetes.io/last-applied-configuration"})
 """Whole objects in a string, or nothing that helps."""
-_URL = re.compile(r"(\w+://)[^/\s@\"']+@")
+# Logs are long and not ours, so none of these may look at a run of characters more than once from every place in it.
+_URL = re.compile(r"(://)[^/\s@\"']+@")
 _LOOKS = re.compile(
     r"-----BEGIN [^-]*PRIVATE KEY-----.*?(?:-----END [^-]*PRIVATE KEY-----|\Z)"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
+    r"|\beyJ[\w-]{8,2000}\.[\w-]{8,2000}(?:\.[\w-]{0,2000})?"
     r"|\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|hf_\w{20,}"
     r"|pypi-[\w-]{20,}|sk-[\w-]{20,})"
     # Seldon keeps whole specifications in variables of its engine like this.
-    r"|[A-Za-z0-9+/_-]{200,}={0,2}",
+    r"|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{200,}={0,2}",
     re.DOTALL,
 )
-_HEADER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9+/._~=-]{6,}", re.IGNORECASE)
+_HEADER = re.compile(r"\b(bearer|basic)[ \t]{1,8}[A-Za-z0-9+/._~=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"""(?P<name>[\w.-]*(?:pass|passwd|password|passphrase|secret|token|api[-_]?key|access[-_]?key|credentials?)"""
-    r"""\\?["']?[ \t]*[:=][ \t]*)(?P<quote>\\?["'])?(?(quote)(?:(?!(?P=quote)).)+|[^\s,;}\]&"']+)""",
+    r"""(?P<name>(?:pass|passwd|password|passphrase|secret|token|api[-_]?key|access[-_]?key|credentials?)"""
+    r"""\\?["']?[ \t]{0,8}[:=][ \t]{0,8})(?P<quote>\\?["'])?(?(quote)(?:(?!(?P=quote)).)+|[^\s,;}\]&"']+)""",
     re.IGNORECASE,
 )
 _FLAG = re.compile(r"-{1,2}[\w.-]+")

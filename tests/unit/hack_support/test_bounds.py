@@ -26,9 +26,10 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answer: bytes, status: int = 200, seconds: float = 0.0) -> None:
+    def __init__(self, answer: bytes | None, status: int = 200) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer, self.status, self.seconds = answer, status, seconds
+        self.answer, self.status = answer, status
+        self.over = threading.Event()
         self.asked: list[str] = []
 
 
@@ -37,7 +38,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        time.sleep(self.server.seconds)
+        if self.server.answer is None:
+            self.server.over.wait()
+            return
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
@@ -47,8 +50,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def serving(answer: bytes, status: int = 200, seconds: float = 0.0) -> Server:
-    made = Server(answer, status, seconds)
+def serving(answer: bytes | None, status: int = 200) -> Server:
+    """Start a server; without an answer it hangs until the test is over."""
+    made = Server(answer, status)
     threading.Thread(target=made.serve_forever, daemon=True).start()
     return made
 
@@ -58,6 +62,7 @@ def servers() -> Iterator[list[Server]]:
     started: list[Server] = []
     yield started
     for each in started:
+        each.over.set()
         each.shutdown()
         each.server_close()
 
@@ -102,7 +107,7 @@ def test_an_answer_that_is_none_is_told_and_nothing_fails(
 
 
 def test_a_server_that_hangs_holds_it_up_no_longer_than_the_time_given(servers: list[Server]) -> None:
-    servers.append(serving(b"{}", seconds=5.0))
+    servers.append(serving(None))
     reader_ = reading(servers[0], seconds=0.3)
     assert collect.collect(reader_, collect.Wanted(), archive.Archive("x"))
     assert len(servers[0].asked) == 1, "the rest was not even asked for"
@@ -118,25 +123,25 @@ def test_a_secret_cannot_be_asked_for_not_even_by_mistake(servers: list[Server],
 
 
 def test_of_a_log_that_is_too_long_the_end_is_kept(tmp_path: Path) -> None:
-    into = archive.Archive("bundle")
-    into.text("long.log", "begin\n" + "x x\n" * (3 << 20) + "the end", "a log")
+    into = archive.Archive("bundle", most_of_one=1 << 10)
+    into.text("long.log", "begin\n" + f"password={'x' * 90}\n" * 100 + "the end", "a log")
     into.write(tmp_path / "b.tar.gz", "", "1", [], [])
     with tarfile.open(tmp_path / "b.tar.gz") as tar:
         log, index = tar.extractfile("bundle/long.log"), tar.extractfile("bundle/README.md")
         assert log
         assert index
         body = log.read()
-        assert len(body) == 8 << 20
-        assert body.endswith(b"the end")
-        assert b"`long.log`: only the last 8 MiB are here" in index.read()
+        # Whole lines: half a one would not say any more that it is a password.
+        assert body == b"password=***\n" * 10 + b"the end"
+        assert b"`long.log`: only the last 1 KiB are here" in index.read()
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_whole_is_never_larger_than_its_bound() -> None:
-    into = archive.Archive("bundle")
+    into = archive.Archive("bundle", most=8 << 10)
     for number in range(10):
-        into.text(f"{number}.log", "x x\n" * (2 << 20), "a log")
-    assert into.size == archive.MOST_BYTES
+        into.text(f"{number}.log", "x x\n" * 256, "a log")
+    assert into.size == 8 << 10
     assert [each.what for each in into.left_out] == ["8.log", "9.log"]
 
 
@@ -144,4 +149,4 @@ def test_the_page_names_flags_that_there_are_and_the_bounds() -> None:
     text = PAGE.read_text()
     known = {option for action in command._parser()._actions for option in action.option_strings}
     assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known
-    assert f"{archive.MOST_BYTES >> 20} MiB in all" in text
+    assert f"{archive.MOST_BYTES >> 20} MiB in all, {archive.MOST_OF_ONE >> 20} MiB a log" in text
