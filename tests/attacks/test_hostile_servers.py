@@ -45,11 +45,13 @@ def honest() -> Iterator[Server]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, files: certificates.Files) -> stepping.Bench:
+def bench(tmp_path: Path, files: certificates.Files) -> Iterator[stepping.Bench]:
     """Give the folders of a build pod."""
     made = stepping.Bench.laid(tmp_path / "pod")
     (made.where.ca / "ca.crt").write_bytes(files.ca.read_bytes())
-    return made
+    yield made
+    # What is nested so deeply that Python cannot walk it would stop pytest's own cleaning.
+    subprocess.run(["rm", "-rf", str(made.root)], check=True)
 
 
 def asked(builder: Server, **more: Any) -> order.Order:
@@ -129,7 +131,7 @@ def test_a_git_server_cannot_pass_the_login_on(
     bench: stepping.Bench, honest: Server, files: certificates.Files, way: str
 ) -> None:
     log_in_to_git(bench)
-    with servers.serving("127.0.0.2", {"/": servers.garbage}) as other:
+    with servers.serving(ADDRESS, {"/": servers.garbage}, files) as other:
         onward = {"a redirect": servers.elsewhere, "alternates of plain files": servers.dumb}[way](
             lambda: other.url("")
         )
