@@ -20,8 +20,9 @@ CHART = PROJECT / "charts" / "modelpipeline-operator"
 RELEASE, NAMESPACE = "modelpipeline", "modelpipeline-system"
 DEPLOYMENT = "deployment/modelpipeline-operator"
 PATIENCE = 120  # seconds that the operator may take until it is ready; its image is pulled in them
+GLANCE = 5  # seconds between looks at whether it can become ready at all
 # What the kubelet says of a container that will not run without help.
-_HOPELESS = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError")
+_HOPELESS = ("CrashLoopBackOff", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
 
 
 def values(registry: str, image: str, build_image: str) -> dict[str, Any]:
@@ -45,14 +46,26 @@ def ensure(cluster: Cluster, file: pathlib.Path, chosen: dict[str, Any]) -> bool
     if changed:
         where = ("--namespace", NAMESPACE, "--create-namespace")
         _helm(cluster, "upgrade", "--install", RELEASE, str(CHART), *where, "-f", str(file), "--description", made_of)
-    try:
-        kubectl.run(cluster, *_ours("rollout", "status", DEPLOYMENT, f"--timeout={PATIENCE}s"))
-    except faults.DemoError as error:
-        raise faults.DemoError(
-            f"the operator is not ready after {PATIENCE} s: {trouble(cluster) or error}; "
-            f"see: kubectl -n {NAMESPACE} describe pods, kubectl -n {NAMESPACE} logs {DEPLOYMENT}"
-        ) from error
+    _until_ready(cluster)
     return changed
+
+
+def _until_ready(cluster: Cluster) -> None:
+    """Wait for the operator, and no longer than it may yet come."""
+    for _ in range(PATIENCE // GLANCE):
+        try:
+            kubectl.run(cluster, *_ours("rollout", "status", DEPLOYMENT, f"--timeout={GLANCE}s"))
+        except faults.DemoError as error:
+            hopeless = trouble(cluster)
+            why = hopeless or str(error)
+            if hopeless:
+                break
+        else:
+            return
+    raise faults.DemoError(
+        f"the operator does not become ready: {why}; "
+        f"see: kubectl -n {NAMESPACE} describe pods, kubectl -n {NAMESPACE} logs {DEPLOYMENT}"
+    )
 
 
 def fingerprint(chart: pathlib.Path, file: pathlib.Path) -> str:
@@ -71,8 +84,10 @@ def trouble(cluster: Cluster) -> str:
 
 
 def why_not(pod: dict[str, Any]) -> str:
-    """Say in one line why a pod will not run without help; empty for one that runs, or may yet."""
+    """Say in one line why a pod will not run without help; empty for one that runs, may yet, or is on its way out."""
     name, status = pod["metadata"]["name"], pod.get("status") or {}
+    if "deletionTimestamp" in pod["metadata"]:
+        return ""
     for container in status.get("containerStatuses") or []:
         waits = container.get("state", {}).get("waiting") or {}
         ended = (container.get("lastState", {}).get("terminated") or {}).get("message", "").strip()

@@ -72,3 +72,9 @@ CRASHED = {"terminated": {"exitCode": 2, "message": "starting\nerror: --registry
 )
 def test_an_operator_that_cannot_run_says_why(status: dict[str, Any], said: str) -> None:
     assert release.why_not(pod(**status)) == said
+
+
+def test_one_that_is_replaced_says_nothing() -> None:
+    replaced = pod(state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}, lastState=CRASHED)
+    replaced["metadata"]["deletionTimestamp"] = "2026-11-21T12:00:00Z"
+    assert release.why_not(replaced) == ""
