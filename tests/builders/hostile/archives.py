@@ -1,14 +1,18 @@
 """Writes the archives that no tar program would: run once while the image is built, one file an attack."""
 
+from __future__ import annotations
+
 import io
 import pathlib
 import tarfile
+from typing import Any
 
 INTO = pathlib.Path("/attacks")
 X = tarfile.REGTYPE
+Entry = tuple[tarfile.TarInfo, bytes]
 
 
-def entry(name, kind=X, content=b"", **more):
+def entry(name: str, kind: bytes = X, content: bytes = b"", **more: Any) -> Entry:
     info = tarfile.TarInfo(name)
     info.type, info.size, info.mode = kind, len(content), 0o644
     for key, value in more.items():
@@ -16,7 +20,7 @@ def entry(name, kind=X, content=b"", **more):
     return info, content
 
 
-def write(attack, *entries, listed=None, form=tarfile.GNU_FORMAT):
+def write(attack: str, *entries: Entry, listed: list[str] | None = None, form: int = tarfile.GNU_FORMAT) -> None:
     with tarfile.open(INTO / f"{attack}.tar", "w", format=form) as archive:
         for info, content in entries:
             archive.addfile(info, io.BytesIO(content))
@@ -24,7 +28,7 @@ def write(attack, *entries, listed=None, form=tarfile.GNU_FORMAT):
     (INTO / f"{attack}.changed").write_bytes(b"".join(name.encode() + b"\0" for name in names))
 
 
-def pax(**headers):
+def pax(**headers: str) -> Entry:
     return entry("./plain", content=b"x", pax_headers=headers)
 
 
