@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -185,67 +185,60 @@ def _held(named: str = "held") -> Object:
     return {**spec, "storage": {"claimName": "volume"}, "gate": [{"metric": "accuracy", "min": "0.9"}]}
 
 
-def _attempts(mallory: Author, where: str, theirs: str) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield the ways in which somebody tries to get at a Secret, a claim or an approval that is not theirs.
-
-    `theirs` is a pipeline of somebody else with a gate, a Secret and a claim.
-    """
-
-    def patched(patch: Any, form: str = "merge-patch+json", **options: Any) -> Callable[[], str]:
-        return lambda: mallory.patch_said(where, theirs, patch, form, **options)
-
+def _new_ones(where: str, theirs: str) -> Iterator[tuple[str, str, Object]]:
+    """Yield pipelines that somebody makes to get at what is not theirs, and the namespace."""
     for place in PLACES:
         spec = specs.naming(place.path, "1Gi" if place.suffix else "secret")
-        yield f"create with {place.path}", lambda spec=spec: mallory.said(where, manifests.pipeline("new", **spec))  # type: ignore[misc]
-        if place.concern is Concern.SECRET:
-            block = place.path.split(".")[1].removesuffix("[]")
-            yield f"merge {place.path}", patched({"spec": {block: spec[block]}})
-    hidden = manifests.train(
-        env=[{"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}}]
-    )
-    yield "an optional one", lambda: mallory.said(where, manifests.pipeline("new", train=hidden))
+        yield f"a new one with {place.path}", where, manifests.pipeline("new", **spec)
+    key = {"name": "s", "key": "k", "optional": True}
+    hidden = manifests.train(env=[{"name": "K", "valueFrom": {"secretKeyRef": key}}])
+    yield "an optional one", where, manifests.pipeline("new", train=hidden)
     second = [manifests.build("a"), manifests.build("b", pushSecretName="s")]
-    yield "of the second build", lambda: mallory.said(where, manifests.pipeline("new", build=second))
+    yield "of the second build", where, manifests.pipeline("new", build=second)
     later = manifests.train(env=[{"name": "A", "value": "1"}, *_env(["s"])])
-    yield "after one without", lambda: mallory.said(where, manifests.pipeline("new", train=later))
+    yield "after one without", where, manifests.pipeline("new", train=later)
     generated = manifests.pipeline("", train=manifests.train(), storage={"size": "1Gi"})
     generated["metadata"] = {"generateName": "new-"}
-    yield "a generated name", lambda: mallory.said(where, generated)
-    applied = manifests.pipeline(theirs, **_held("s"))
-    yield "server-side apply", patched(applied, "apply-patch+yaml", field_manager="mallory", force=True)
-    yield (
-        "a new one by server-side apply",
-        lambda: mallory.patch_said(
-            where, "applied", _of_secret("applied", "s"), "apply-patch+yaml", field_manager="mallory"
-        ),
-    )
-    yield "replace all", lambda: mallory.replace_said(where, theirs, manifests.pipeline(theirs, **_held("s")))
+    yield "a generated name", where, generated
+    approved = manifests.pipeline("new", train=manifests.train())
+    approved["metadata"]["annotations"] = {"modelpipeline.dev/approve": "1-x"}
+    yield "to approve from the start", where, approved
+    claimed = manifests.pipeline("new", train=manifests.train(), storage={"claimName": f"{theirs}-models"})
+    yield "the claim of another pipeline", where, claimed
+    plain = manifests.pipeline("new", train=manifests.train())
+    yield "a pipeline of the system's", "kube-system", plain
+    yield "one beside the operator", asking.SYSTEM, plain
+
+
+def _changes(theirs: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield changes of somebody else's pipeline, which has a gate, a Secret and a claim: the form and the patch."""
+    merge = "merge-patch+json"
+    for place in PLACES:
+        if place.concern is Concern.SECRET:
+            block = place.path.split(".")[1].removesuffix("[]")
+            yield f"to {place.path}", merge, {"spec": {block: specs.naming(place.path, "secret")[block]}}
+    yield "server-side apply", "apply-patch+yaml", manifests.pipeline(theirs, **_held("s"))
     image = [{"op": "replace", "path": "/spec/train/image", "value": "evil.example/reads-the-secret:1"}]
-    yield "another image beside the same Secret", patched(image, "json-patch+json")
-    yield "other arguments", patched({"spec": {"train": {"args": ["print-the-secret"]}}})
-    yield "another parameter", patched({"spec": {"parameters": {"a": "b"}}})
-    yield "a looser gate", patched({"spec": {"gate": [{"metric": "accuracy", "min": "0"}]}})
-    yield "no gate", patched({"spec": {"gate": None}})
+    yield "another image beside the same Secret", "json-patch+json", image
+    yield "other arguments", merge, {"spec": {"train": {"args": ["print-the-secret"]}}}
+    yield "another parameter", merge, {"spec": {"parameters": {"a": "b"}}}
+    yield "a looser gate", merge, {"spec": {"gate": [{"metric": "accuracy", "min": "0"}]}}
+    yield "no gate", merge, {"spec": {"gate": None}}
     for verb in ("approve", "reject"):
-        yield f"to {verb}", patched({"metadata": {"annotations": {f"modelpipeline.dev/{verb}": "1-x"}}})
-    claimed = _of_secret("new", "mine")
-    claimed["metadata"]["annotations"] = {"modelpipeline.dev/approve": "1-x"}
-    claimed["spec"]["train"].pop("envFrom")
-    yield "to approve from the start", lambda: mallory.said(where, claimed)
-    yield (
-        "the claim of another pipeline",
-        lambda: mallory.said(
-            where, manifests.pipeline("new", train=manifests.train(), storage={"claimName": f"{theirs}-models"})
-        ),
-    )
-    yield (
-        "a pipeline of the system's",
-        lambda: mallory.said("kube-system", manifests.pipeline("n", train=manifests.train())),
-    )
-    yield (
-        "one beside the operator",
-        lambda: mallory.said(asking.SYSTEM, manifests.pipeline("n", train=manifests.train())),
-    )
+        yield f"to {verb}", merge, {"metadata": {"annotations": {f"modelpipeline.dev/{verb}": "1-x"}}}
+
+
+def _attempts(mallory: Author, where: str, theirs: str) -> Iterator[tuple[str, str]]:
+    """Yield what is said of each way to get at a Secret, a claim or an approval that is somebody else's."""
+    for name, namespace, pipeline in _new_ones(where, theirs):
+        yield name, mallory.said(namespace, pipeline)
+    for name, form, patch in _changes(theirs):
+        forced = {"field_manager": "mallory", "force": True} if form == "apply-patch+yaml" else {}
+        yield name, mallory.patch_said(where, theirs, patch, form, **forced)
+    applied = _of_secret("applied", "s")
+    said = mallory.patch_said(where, "applied", applied, "apply-patch+yaml", field_manager="mallory")
+    yield "a new one by server-side apply", said
+    yield "replace all", mallory.replace_said(where, theirs, manifests.pipeline(theirs, **_held("s")))
 
 
 def test_thirty_attempts_of_somebody_with_few_rights_are_all_refused_with_their_cause(
@@ -254,7 +247,7 @@ def test_thirty_attempts_of_somebody_with_few_rights_are_all_refused_with_their_
     mallory = restricted.author("mallory")
     theirs = f"theirs-{next(_numbers)}"
     restricted.make(shared, manifests.pipeline(theirs, **_held()))
-    said = {name: attempt() for name, attempt in _attempts(mallory, shared, theirs)}
+    said = dict(_attempts(mallory, shared, theirs))
     assert len(said) >= 30
     through = [name for name, words in said.items() if "denied request: " not in words]
     assert not through
