@@ -146,7 +146,7 @@ def test_a_git_server_cannot_pass_the_login_on(
 
 
 REGISTRIES: dict[str, tuple[Route, set[str]]] = {
-    "garbage": (servers.garbage, {"RegistryUnreachable", "BuildStepFailed"}),
+    "garbage": (servers.garbage, {"RegistryUnreachable"}),
     "hangs": (servers.hang, {"RegistryUnreachable"}),
     "drips": (servers.drip, {"RegistryUnreachable"}),
     "slams": (servers.slam, {"RegistryUnreachable"}),
@@ -172,7 +172,7 @@ def test_a_registry_that_means_harm_is_named(bench: stepping.Bench, attack: str)
         log_in_to_registry(bench, server.host)
         ended = bench.run("fetch", asked(server, push_secret="regcred"))
     assert (ended.code, ended.reason in reasons) == (1, True), f"{ended.reason}: {ended.message}\n{ended.said}"
-    assert ended.reason == "BuildStepFailed" or server.host in ended.message
+    assert server.host in ended.message
     nothing_leaked(ended)
     if attack == "repeats":
         assert "***" in ended.message, "the registry did repeat it"
