@@ -39,8 +39,10 @@ async def apply(tool: gitops.Tool, pipeline: Object, *, wait: int = 120) -> None
     await asyncio.to_thread(tool.flux_apply, [pipeline], wait=wait)
 
 
-def seen(tool: gitops.Tool, history: waiting.History) -> list[str]:
-    """Return what kstatus said of the pipeline in the course of time."""
+async def seen(here: Ground, tool: gitops.Tool, history: waiting.History) -> list[str]:
+    """Return what kstatus said of the pipeline in the course of time, up to now."""
+    live = await here.until("digits", bool)
+    await history.until(lambda version: version["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"])
     return gitops.steps(tool.kstatus(history.versions))
 
 
@@ -48,8 +50,8 @@ async def test_it_is_in_progress_from_its_first_moment_until_it_serves(
     here: Ground, tool: gitops.Tool, history: waiting.History
 ) -> None:
     await apply(tool, manifests.digits())
+    assert await seen(here, tool, history) == ["InProgress", "Current"]
     assert "conditions" not in history.versions[0]["status"], "the operator had not looked yet"
-    assert seen(tool, history) == ["InProgress", "Current"]
     shown = [status for status, _ in tool.argo_health(history.versions)]
     assert gitops.steps(shown) == ["Progressing", "Healthy"]
     assert says(history.versions[-1], "Ready") == ("True", "Serving")
@@ -61,13 +63,13 @@ async def test_a_rejected_model_ends_the_wait_at_once_and_a_corrected_spec_start
     here.node.script(TRAIN, message=BAD)
     with pytest.raises(gitops.Refused, match="Failed"):
         await apply(tool, manifests.digits())
-    assert seen(tool, history) == ["InProgress", "Failed"]
+    assert await seen(here, tool, history) == ["InProgress", "Failed"]
     status, message = tool.argo_health(history.versions)[-1]
     assert status == "Degraded"
     assert "0.75" in message, "what a person needs to know is where the tool shows it"
     here.node.script(TRAIN, message=GOOD)
     await apply(tool, retrained(20))
-    assert seen(tool, history) == ["InProgress", "Failed", "InProgress", "Current"]
+    assert await seen(here, tool, history) == ["InProgress", "Failed", "InProgress", "Current"]
 
 
 async def test_a_new_generation_is_in_progress_until_it_serves_or_failed_beside_the_model_that_serves_on(
@@ -75,12 +77,24 @@ async def test_a_new_generation_is_in_progress_until_it_serves_or_failed_beside_
 ) -> None:
     await apply(tool, manifests.digits())
     await apply(tool, retrained(20))
-    assert seen(tool, history) == ["InProgress", "Current", "InProgress", "Current"]
+    assert await seen(here, tool, history) == ["InProgress", "Current", "InProgress", "Current"]
     here.node.script(TRAIN, exit_code=1)
     with pytest.raises(gitops.Refused, match="Failed"):
         await apply(tool, retrained(30))
-    assert seen(tool, history)[4:] == ["InProgress", "Failed"]
+    assert (await seen(here, tool, history))[4:] == ["InProgress", "Failed"]
     assert says(history.versions[-1], "Available")[0] == "True"
+
+
+async def test_a_spec_that_is_changed_while_it_trains_stays_in_progress(
+    here: Ground, tool: gitops.Tool, history: waiting.History
+) -> None:
+    here.node.script(TRAIN, message=GOOD, run_seconds=600)
+    await apply(tool, manifests.digits(), wait=0)
+    await here.says("digits", "Ready", "Training")
+    here.node.script(TRAIN, message=GOOD)
+    await apply(tool, retrained(20))
+    assert await seen(here, tool, history) == ["InProgress", "Current"]
+    assert history.versions[-1]["status"]["run"]["number"] == 2
 
 
 async def test_what_cannot_work_is_failed_and_never_current(
@@ -89,8 +103,8 @@ async def test_what_cannot_work_is_failed_and_never_current(
     unknown = manifests.digits(deploy={"imageFrom": "server", "env": [{"name": "A", "value": "$(outputs.nothing)"}]})
     with pytest.raises(gitops.Refused, match="Failed"):
         await apply(tool, unknown)
+    assert await seen(here, tool, history) == ["InProgress", "Failed"]
     assert says(history.versions[-1], "Ready") == ("False", "InvalidSpec")
-    assert seen(tool, history) == ["InProgress", "Failed"]
 
 
 async def test_nothing_but_a_change_of_the_spec_or_a_lost_server_takes_current_away(
@@ -103,12 +117,14 @@ async def test_nothing_but_a_change_of_the_spec_or_a_lost_server_takes_current_a
     here.operator.stop()
     here.operator.start()
     await here.looked()
-    assert seen(tool, history) == ["InProgress", "Current"]
+    assert await seen(here, tool, history) == ["InProgress", "Current"]
     await here.watched("SeldonDeployment")
     await here.api.delete(wire.SELDON_DEPLOYMENTS, here.namespace, "digits")
     await here.says("digits", "Ready", "ServerUnavailable")
     await here.ready("digits")
-    assert seen(tool, history) == ["InProgress", "Current", "InProgress", "Current"], "that is no flapping: it was down"
+    assert await seen(here, tool, history) == ["InProgress", "Current", "InProgress", "Current"], (
+        "that is no flapping: it was down"
+    )
     lost = next(version for version in history.versions if says(version, "Ready")[1] == "ServerUnavailable")
     assert tool.argo_health([lost])[0][0] == "Degraded"
 
@@ -124,4 +140,4 @@ async def test_a_pruned_pipeline_takes_its_children_along_and_leaves_the_models(
         return kinds == {"PersistentVolumeClaim"}
 
     await waiting.until_true(gone)
-    assert seen(tool, history) == ["InProgress", "Current"], "there is nothing that a finalizer could keep"
+    assert gitops.steps(tool.kstatus(history.versions)) == ["InProgress", "Current"], "no finalizer holds it"
