@@ -245,6 +245,13 @@ def odd_name(folder: Path) -> str:
     return git(folder, "mktree", given=b"100644 blob " + blob.encode() + b"\t\xff\x1b[31m\n")
 
 
+def long_name(folder: Path) -> str:
+    """Have a file whose name no file system takes, beside two that differ in case alone."""
+    blob = git(folder, "hash-object", "-w", "--stdin", given=b"x")
+    names = ("A", "a", "x" * 300)
+    return git(folder, "mktree", given="".join(f"100644 blob {blob}\t{name}\n" for name in names).encode())
+
+
 def long_environment(folder: Path) -> str:
     """Have more variables than a program can be given."""
     blob = git(folder, "hash-object", "-w", "--stdin", given=b"A=" + b"x" * 200_000 + b"\n")
@@ -304,6 +311,7 @@ def repositories(tmp_path: Path, files: certificates.Files) -> Iterator[Callable
         pytest.param(wide, "", "SourceTooLarge", id="one large file many times"),
         pytest.param(deep, "", "SourceInvalid", id="folders nested 1500 deep"),
         pytest.param(odd_name, "nowhere", "PathNotFound", id="a name that is no text"),
+        pytest.param(long_name, "", "SourceInvalid", id="a name that no file system takes"),
         pytest.param(long_environment, "", "SourceInvalid", id="an environment that fits nowhere"),
     ],
 )

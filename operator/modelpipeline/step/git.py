@@ -200,6 +200,11 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
         "the repository is larger than workspaceSize, or has more than can be held: set a larger one, or build another",
     ),
     (
+        r"File name too long|unable to create (file|symlink)|invalid path",
+        reasons.SOURCE_INVALID,
+        "a file of the repository has a name that cannot be written: rename it",
+    ),
+    (
         r"certificate|SSL|TLS",
         reasons.GIT_UNREACHABLE,
         "its certificate is not trusted: put its CA under ca.crt of a ConfigMap and name it in caConfigMapName",
