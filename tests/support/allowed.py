@@ -50,6 +50,9 @@ IMAGES = (
     ("team-a/x", "docker.io/team", False),
     ("x:1/registry.example", "registry.example", False),
     ("registry.example/team-a/x:1:2", "registry.example/team-a", False),
+    ("registry.example/$(params.team)/x", "registry.example", False),
+    ("registry.example/team-a/%2e%2e/b", "registry.example/team-a", False),
+    ("registry.example/team-a\u2044x", "registry.example", False),
     ("registry.example/team-a/x\n", "registry.example/team-a", False),
     ("", "docker.io", False),
 )

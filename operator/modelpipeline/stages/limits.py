@@ -137,6 +137,7 @@ def _walk(holder: Any, steps: Sequence[Segment], at: str) -> Iterator[tuple[str,
 
 def _promoted(scope: Scope) -> int:
     """Return how many servers the promoted revision has: what serves is not scaled down by a refusal."""
+    # It comes from a status, which nothing but the schema guards.
     predictors = scope.stored.last_promoted.spec.get("predictors") if scope.stored.last_promoted else None
-    found = [one.get("replicas") for one in predictors or () if isinstance(one, dict)]
+    found = [one.get("replicas") for one in predictors if isinstance(one, dict)] if isinstance(predictors, list) else []
     return max([number for number in found if isinstance(number, int)], default=0)

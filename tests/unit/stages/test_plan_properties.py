@@ -15,12 +15,17 @@ from modelpipeline.kinds import kind as kinds
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import actions, plan
 from modelpipeline.stages.actions import Fault, Memory, Plan
-from modelpipeline.stages.policy import Policy
+from modelpipeline.stages.policy import Limits, Policy
 from tests.sequences.scenarios import SCENARIOS, Story
 from tests.support import invariants, store
 from tests.support.world import START
 
 EXAMPLES = 150
+_UNLIMITED = Policy()
+_LIMITED = (
+    Policy(limits=Limits(refused_namespaces=(store.NAMESPACE,))),
+    Policy(limits=Limits(image_prefixes=("elsewhere.example",), replicas=1, storage="1Mi", resources=(("cpu", "1m"),))),
+)
 PHASES = [hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate]
 """What was found is shown as it was found: making it smaller takes minutes, and a world is read by its traceback."""
 
@@ -100,12 +105,18 @@ def _worlds(draw: st.DrawFn) -> tuple[Object, actions.Snapshot, Memory, datetime
     return pipeline, snapshot, memory, START + datetime.timedelta(seconds=later)
 
 
-def _planned(pipeline: Object, snapshot: actions.Snapshot, memory: Memory, now: datetime.datetime) -> Plan:
+def _planned(
+    pipeline: Object,
+    snapshot: actions.Snapshot,
+    memory: Memory,
+    now: datetime.datetime,
+    policy: Policy = _UNLIMITED,
+) -> Plan:
     """Plan as the worker would, dry runs answered."""
-    made = plan.plan(pipeline, snapshot, memory, now, Policy())
+    made = plan.plan(pipeline, snapshot, memory, now, policy)
     if made.actions and isinstance(made.actions[0], actions.DryRun):
         memory.verdicts[made.actions[0].fingerprint] = {}
-        made = plan.plan(pipeline, snapshot, memory, now, Policy())
+        made = plan.plan(pipeline, snapshot, memory, now, policy)
     return made
 
 
@@ -134,6 +145,25 @@ def test_there_is_always_one_plan_and_it_touches_nothing_foreign(
         assert len(message.splitlines()) <= 1 or message in json.dumps(pipeline), told
         reason = told.get("reason")
         assert not reason or reason in reasons.BY_NAME or reason in json.dumps(pipeline["status"]), told
+
+
+@hypothesis.given(_worlds(), st.sampled_from(_LIMITED))
+@hypothesis.settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    phases=PHASES,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+def test_nothing_runs_that_is_not_allowed(
+    world: tuple[Object, actions.Snapshot, Memory, datetime.datetime], policy: Policy
+) -> None:
+    pipeline, snapshot, memory, now = world
+    made = _planned(pipeline, snapshot, memory, now, policy)
+    started = [action for action in made.actions if isinstance(action, actions.Create)]
+    assert not [action for action in started if action.kind in (kinds.JOB, kinds.POD)]
+    for action in made.actions:
+        _check_action(pipeline, snapshot, action)
 
 
 def _check_action(pipeline: Object, snapshot: actions.Snapshot, action: actions.Action) -> None:
