@@ -102,6 +102,8 @@ def _policy(name: str, *, literals: tuple[str, ...] = (), always: bool = False, 
         "apiVersions": [v1alpha1.VERSION],
         "operations": ["CREATE", "UPDATE"],
         "resources": [v1alpha1.PLURAL],
+        # The API server's default, said: tools that compare a list as a whole would see a difference for ever.
+        "scope": "*",
     }
     conditions = {} if always else {"matchConditions": [SPEC_IS_WRITTEN]}
     return {
