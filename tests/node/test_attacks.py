@@ -75,7 +75,9 @@ def attacks(on: Works, git: servers.Server, registry: servers.Server) -> dict[st
     """
 
     def built(name: str, **more: Any) -> Object:
-        build = specs.build(on.place, on.repository(name), pushSecretName="regcred", timeoutSeconds=60, **more)
+        # A server's silence is told after a sixth of it.
+        seconds = 120 if name in {"hangs", "silent"} else 600
+        build = specs.build(on.place, on.repository(name), pushSecretName="regcred", timeoutSeconds=seconds, **more)
         return {"build": [build]}
 
     def cloned(name: str) -> Object:
