@@ -26,6 +26,14 @@ def build_image(node_cluster: cluster.Cluster) -> Iterator[contents.Image]:
         yield contents.Image.pull(images.build_image(node_cluster), Path(folder))
 
 
+@pytest.fixture(params=["operator", "build"])
+def each_image(
+    request: pytest.FixtureRequest, operator_image: contents.Image, build_image: contents.Image
+) -> contents.Image:
+    """Give one after the other."""
+    return {"operator": operator_image, "build": build_image}[request.param]
+
+
 @pytest.fixture(scope="session")
 def root(operator_image: contents.Image) -> Iterator[Path]:
     """Give the operator's image unpacked: a folder in which its own Python runs by chroot."""

@@ -6,8 +6,6 @@ import re
 import socket
 import stat
 
-import pytest
-
 import modelpipeline
 from hack.images import contents, reach
 
@@ -15,20 +13,13 @@ LABEL = "org.opencontainers.image."
 PUBLIC = {"deb.debian.org", "security.debian.org", "pypi.org", "files.pythonhosted.org", "localhost"}
 
 
-@pytest.fixture(params=["operator", "build"])
-def image(request: pytest.FixtureRequest) -> contents.Image:
-    """Give one of the two."""
-    found: contents.Image = request.getfixturevalue(f"{request.param}_image")
-    return found
-
-
-def test_nothing_of_the_machine_that_made_it_is_in_it(image: contents.Image) -> None:
+def test_nothing_of_the_machine_that_made_it_is_in_it(each_image: contents.Image) -> None:
     names = names_of_this_machine()
     # Its history names the registry that its base came from: an address of the cluster.
-    assert [name for name in names if name in str(image.config)] == []
-    assert {(file, name) for file, text in image.texts() for name in names if name in text} == set()
+    assert [name for name in names if name in str(each_image.config)] == []
+    assert {(file, name) for file, text in each_image.texts() for name in names if name in text} == set()
     for file in ("etc/hostname", "etc/resolv.conf", "etc/machine-id"):
-        assert image.read(file) == b"", file
+        assert each_image.read(file) == b"", file
 
 
 def names_of_this_machine() -> list[str]:
@@ -42,25 +33,25 @@ def names_of_this_machine() -> list[str]:
     return [*hosts, *folders, *own]
 
 
-def test_no_file_gives_the_rights_of_another_user(image: contents.Image) -> None:
+def test_no_file_gives_the_rights_of_another_user(each_image: contents.Image) -> None:
     rights = stat.S_ISUID | stat.S_ISGID
-    assert [entry.name for entry in image.entries() if entry.isfile() and entry.mode & rights] == []
+    assert [entry.name for entry in each_image.entries() if entry.isfile() and entry.mode & rights] == []
 
 
-def test_no_key_or_password_is_in_it(image: contents.Image) -> None:
+def test_no_key_or_password_is_in_it(each_image: contents.Image) -> None:
     # A TLS library carries keys with which it tests itself; a key that somebody left is a file of text.
     key = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]{100,}")
-    assert [file for file, text in image.texts() if "\0" not in text and key.search(text)] == []
-    names = {entry.name.rpartition("/")[2] for entry in image.entries()}
+    assert [file for file, text in each_image.texts() if "\0" not in text and key.search(text)] == []
+    names = {entry.name.rpartition("/")[2] for entry in each_image.entries()}
     assert names & {"pip.conf", ".netrc", ".pypirc", ".git-credentials", ".dockerconfigjson"} <= {"pip.conf"}
-    assert image.read("etc/pip.conf") == b""
+    assert each_image.read("etc/pip.conf") == b""
     assert not [
-        setting for setting in image.config["config"]["Env"] if re.search("TOKEN|PASSWORD|SECRET|PROXY", setting)
+        setting for setting in each_image.config["config"]["Env"] if re.search("TOKEN|PASSWORD|SECRET|PROXY", setting)
     ]
 
 
-def test_its_labels_say_what_it_is(image: contents.Image) -> None:
-    labels = image.labels
+def test_its_labels_say_what_it_is(each_image: contents.Image) -> None:
+    labels = each_image.labels
     assert labels[f"{LABEL}version"] == modelpipeline.__version__
     assert labels[f"{LABEL}licenses"] == "Apache-2.0"
     assert labels[f"{LABEL}title"].startswith("ModelPipeline ")
@@ -69,15 +60,15 @@ def test_its_labels_say_what_it_is(image: contents.Image) -> None:
     assert f"{LABEL}revision" in labels
 
 
-def test_its_user_is_not_root_by_number(image: contents.Image) -> None:
+def test_its_user_is_not_root_by_number(each_image: contents.Image) -> None:
     """A name would do for an engine, but not for runAsNonRoot."""
-    assert image.config["config"]["User"] in {"65532:65532", "1000:1000"}
+    assert each_image.config["config"]["User"] in {"65532:65532", "1000:1000"}
 
 
-def test_its_times_are_not_those_of_the_build(image: contents.Image) -> None:
+def test_its_times_are_not_those_of_the_build(each_image: contents.Image) -> None:
     """Times that differ from build to build would make each build another image."""
-    assert image.config["created"] == "1970-01-01T00:00:00Z"
-    ours = {entry.mtime for entry in image.entries() if entry.isfile() and entry.name.startswith("opt/")}
+    assert each_image.config["created"] == "1970-01-01T00:00:00Z"
+    ours = {entry.mtime for entry in each_image.entries() if entry.isfile() and entry.name.startswith("opt/")}
     assert ours == {0}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from hack.images import contents, sbom
 
-REQUIREMENTS = (Path(__file__).resolve().parents[2] / "requirements" / "operator.txt").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = (ROOT / "requirements" / "operator.txt").read_text()
 PINNED = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", REQUIREMENTS, re.MULTILINE))
 
 RECORD = "Package: {}\nStatus: {}\nArchitecture: amd64\nVersion: {}\nDescription: short\n long: text\n"
@@ -57,9 +60,8 @@ def test_two_documents_of_one_image_are_equal(tmp_path: Path) -> None:
     assert sbom.render(image(tmp_path, files)) == sbom.render(image(tmp_path, files))
 
 
-@pytest.mark.parametrize("name", ["operator", "build"])
-def test_a_document_keeps_to_the_published_schema(name: str, request: pytest.FixtureRequest) -> None:
-    document = sbom.render(request.getfixturevalue(f"{name}_image"))
+def test_a_document_keeps_to_the_published_schema(each_image: contents.Image) -> None:
+    document = sbom.render(each_image)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(document) is None
 
 
@@ -84,14 +86,14 @@ def test_every_library_that_can_be_imported_is_named(operator_image: contents.Im
     assert installed == {re.sub(r"[-_.]+", "-", entry["name"]) for entry in components(operator_image, "pkg:pypi/")}
 
 
-@pytest.mark.parametrize("name", ["operator", "build"])
-def test_every_debian_package_is_named(name: str, request: pytest.FixtureRequest) -> None:
+def test_every_debian_package_is_named(each_image: contents.Image) -> None:
     """Counted by what each package installs, not by the record that the document is made of."""
-    of: contents.Image = request.getfixturevalue(f"{name}_image")
     documented = {
-        match[1] for entry in of.entries() if (match := re.fullmatch(r"usr/share/doc/([^/]+)/copyright", entry.name))
+        match[1]
+        for entry in each_image.entries()
+        if (match := re.fullmatch(r"usr/share/doc/([^/]+)/copyright", entry.name))
     }
-    named = {entry["name"] for entry in components(of, "pkg:deb/debian/")}
+    named = {entry["name"] for entry in components(each_image, "pkg:deb/debian/")}
     assert documented
     assert documented - named == set()
     assert {"libc6", "zlib1g"} <= named
@@ -111,3 +113,43 @@ def components(of: contents.Image, prefix: str) -> list[dict[str, Any]]:
     """Return the document's entries of one kind."""
     found = json.loads(sbom.render(of))["components"]
     return [entry for entry in found if entry["purl"].startswith(prefix)]
+
+
+def test_a_go_program_tells_its_modules(tmp_path: Path) -> None:
+    modules = "path\thost/tool\nmod\thost/tool\tv1.2.0\th1:x\ndep\thost/library\tv0.3.1\th1:y\n" + "x" * 200
+    told = b"".join(length(text) + text.encode() for text in ("go1.26.1", modules))
+    binary = b"\x7fELF..." + b"\xff Go buildinf:\x08\x02".ljust(32, b"\0") + told
+    found = image(tmp_path, {"usr/local/bin/crane": binary}).packages()
+    assert [(package.name, package.version) for package in found] == [
+        ("host/library", "v0.3.1"),
+        ("host/tool", "v1.2.0"),
+        ("stdlib", "1.26.1"),
+    ]
+    assert str(sbom.url(found[0])) == "pkg:golang/host/library@v0.3.1"
+
+
+def length(text: str) -> bytes:
+    """Return a length as Go writes it: seven bits a byte, the lowest first."""
+    number, packed = len(text), b""
+    while number >= 0x80:
+        packed, number = packed + bytes([number & 0x7F | 0x80]), number >> 7
+    return packed + bytes([number])
+
+
+@pytest.mark.parametrize("words", [(), ("push",), ("sbom",)], ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    told = command(*words, "--help")
+    assert told.returncode == 0
+    assert "usage: python -m hack.images" in told.stdout
+
+
+def test_an_image_without_a_name_for_its_document_is_refused() -> None:
+    told = command("sbom", "--image", "host/name:1")
+    assert told.returncode == 2
+    assert "'host/name:1' is not NAME=REFERENCE" in told.stderr
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    argv = [sys.executable, "-m", "hack.images", *words]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
