@@ -1,6 +1,6 @@
 # Two images from one file; docs/images.md tells what is in them.
 #   operator  the operator itself: Python, its libraries, no shell
-#   build     fetch and push of a build pod: git, ssh, crane, a static busybox, the step room (no library)
+#   build     fetch and push of a build pod: git, ssh, crane, buildah, a static busybox, the step room (no library)
 # BASE is any Debian-like image with Python 3.11 or newer and pip; RUNTIME one with the same Python and glibc.
 #   docker build --target operator -t modelpipeline/operator:dev .
 # crane must lie in the context, as ./crane, for the second (any machine with Go has it after
@@ -53,7 +53,7 @@ CMD ["run"]
 FROM ${BASE} AS build
 # Nothing here changes its user on the way, so no file keeps the right to.
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends busybox-static ca-certificates git openssh-client \
+ && apt-get install -y -qq --no-install-recommends buildah busybox-static ca-certificates git openssh-client \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/ldconfig/* /var/log/* \
  && install -D -m 0755 /bin/busybox /usr/local/lib/modelpipeline/busybox \
  && useradd --uid 1000 --user-group --no-create-home --home-dir /modelpipeline/private --shell /bin/sh step \
