@@ -126,7 +126,10 @@ class Proxy:
         if isinstance(fault, Answer):
             return web.Response(status=fault.status, body=fault.body, content_type="application/json")
         url = f"{self._connection.server}{request.path_qs}"
-        wanted = {name: request.headers[name] for name in ("Accept", "Content-Type") if name in request.headers}
+        kept = ("Accept", "Content-Type", "User-Agent")
+        wanted = {name: request.headers[name] for name in kept if name in request.headers}
+        if header := await self._connection.authorization():
+            wanted["Authorization"] = header
         body = await request.read()
         async with self._http.request(request.method, url, headers=wanted, data=body or None) as upstream:
             if isinstance(fault, Lost | Cut):
