@@ -239,7 +239,7 @@ def _result(message: str) -> BuildResult | None:
 def _json(text: str) -> dict[str, Any]:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 
@@ -277,7 +277,8 @@ def _helper(request: BuildRequest, name: str, mounts: list[dict[str, Any]]) -> d
         "image": request.build_image,
         "command": ["python3", "-m", "modelpipeline.step", name],
         "env": [
-            {"name": places.CONTRACT_VARIABLE, "value": _order(request).dump()},
+            # The kubelet would expand $(NAME) and halve $$: what an environment holds is taken as it is written.
+            {"name": places.CONTRACT_VARIABLE, "value": _order(request).dump().replace("$", "$$")},
             {"name": "TMPDIR", "value": str(PLACES.work)},
             *_proxy(request),
         ],

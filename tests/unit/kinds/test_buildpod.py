@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from modelpipeline.kinds import buildpod
@@ -107,11 +108,15 @@ def test_a_missing_secret_never_keeps_the_pod_waiting() -> None:
         assert named is None or named["optional"] is True
 
 
-def test_fetch_and_push_understand_what_the_operator_asks() -> None:
-    pod = buildpod.build(LARGEST)
+def asked_of(pod: dict[str, Any]) -> order.Order:
+    """Return the order as the container reads it: Kubernetes makes `$$` in the value of a variable a `$`."""
     env = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
-    asked = order.load(env[places.CONTRACT_VARIABLE])
-    assert asked == order.Order(
+    assert not re.search(r"(?<!\$)(\$\$)*\$\(", env[places.CONTRACT_VARIABLE]), "Kubernetes would expand it"
+    return order.load(env[places.CONTRACT_VARIABLE].replace("$$", "$"))
+
+
+def test_fetch_and_push_understand_what_the_operator_asks() -> None:
+    assert asked_of(buildpod.build(LARGEST)) == order.Order(
         build=LARGEST.name,
         image="registry.example/digits",
         tags=("1-abcdef01",),
@@ -128,6 +133,12 @@ def test_fetch_and_push_understand_what_the_operator_asks() -> None:
         limit=20 * 2**30,
         deadline=600,
     )
+
+
+@pytest.mark.parametrize("value", ["$(KUBERNETES_SERVICE_HOST)", "pa$$word", "$$(X)", "$", "a$b"])
+def test_kubernetes_changes_nothing_in_what_is_asked(value: str) -> None:
+    request = dataclasses.replace(SMALLEST, env=(("MODEL_NAME", value),))
+    assert asked_of(buildpod.build(request)).env == {"MODEL_NAME": value}
 
 
 def ended(name: str, code: int, message: str = "", reason: str = "Error", image: str = "") -> dict[str, Any]:
@@ -304,6 +315,8 @@ ODD = some.recursive(LEAVES, lambda inner: some.lists(inner, max_size=3) | some.
 
 @settings(max_examples=100, deadline=None)
 @given(message=some.text(max_size=200) | ODD.map(json.dumps))
+@example(message="[" * 4096)
+@example(message="1" * 4096)
 def test_no_termination_message_breaks_the_reading(message: str) -> None:
     for code in (0, 1, 64):
         buildpod.observe(pod(FETCHED, ASSEMBLED, ended("push", code, message)))
