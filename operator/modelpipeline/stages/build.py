@@ -146,6 +146,9 @@ def _watch(scope: Scope, build: Build, found: BuildObservation, attempt: int) ->
     # A pod that was evicted before it ran ended when we saw it: without a time the next attempt would not wait.
     times = {"started_at": found.started_at, "finished_at": found.finished_at or stamp(scope.now)}
     if found.result:
+        if found.result.image != f"{build.image}@{found.result.digest}":
+            words = f"pod {found.name} tells of an image that is not in {build.image}; it was not taken"
+            return _again(build, step_name, reasons.BUILD_STEP_FAILED, words, attempt).with_(**times)
         if found.builder_moved:
             words = f"builder {build.builder_image} moved while {build.name} was built"
             return _again(build, step_name, reasons.BUILDER_MOVED, words, attempt).with_(**times)

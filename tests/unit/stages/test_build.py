@@ -58,6 +58,15 @@ def built(made: Plan) -> str:
             id="success without a digest is none",
         ),
         pytest.param(
+            {
+                "phase": "Succeeded",
+                "containerStatuses": [ended("push", 0, {**PUSHED, "image": f"evil.example/x@{PUSHED['digest']}"})],
+            },
+            "False/BuildStepFailed",
+            False,
+            id="an image of another repository is none of ours",
+        ),
+        pytest.param(
             {"phase": "Failed", "initContainerStatuses": [ended("assemble", 1, "no module named foo")]},
             "False/BuildFailed",
             False,
