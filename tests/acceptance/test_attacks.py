@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from hack.seldon import wire
 from tests.support import ground, manifests
 from tests.support.ground import Ground
@@ -98,10 +100,11 @@ async def test_a_log_that_matches_everywhere_stops_nobody(here: Ground) -> None:
     without_errors_of_ours(here)
 
 
-async def test_a_pod_in_our_builds_place_promotes_no_image_of_its_own(here: Ground) -> None:
-    """Whatever a build pod says, an image of another form than ours is none, and the run stops."""
-    forged = manifests.pushed(image="evil.example/x")
-    told = {**json.loads(forged), "image": "evil.example/x --privileged"}
+@pytest.mark.parametrize("flag", ["", " --privileged"])
+async def test_a_pod_in_our_builds_place_promotes_no_image_of_its_own(here: Ground, flag: str) -> None:
+    """Whatever a build pod says, an image of another form or repository than ours is none, and the run stops."""
+    forged = json.loads(manifests.pushed(image="evil.example/x"))
+    told = {**forged, "image": forged["image"] + flag}
     here.node.script({ground.STEP: "build-server"}, message=json.dumps(told))
     await here.apply(manifests.digits(train=None, gate=None, storage=None, deploy={"imageFrom": "server"}))
     ended = await here.stalled("digits")
