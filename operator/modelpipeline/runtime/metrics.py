@@ -38,7 +38,7 @@ from __future__ import annotations
 import collections
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import prometheus_client
 from prometheus_client import core, registry
@@ -58,6 +58,8 @@ _VERBS = frozenset({"get", "list", "create", "update", "patch", "delete"})
 _ACTIONS = frozenset({"create", "replace", "patch", "delete", "dryrun", "readlog", "look"})
 _RUN_ENDS = frozenset(state.value for state in RunState)
 _STEP_ENDS = frozenset(state.value for state in StepState)
+Said = dict[object, Object]
+"""The conditions of one pipeline, by their types."""
 _WHERE = "pipeline_namespace"
 """Not `namespace`: Prometheus gives every series the namespace of the operator's pod under that name."""
 _ENDS_TOLD = 30
@@ -204,21 +206,24 @@ class _State(registry.Collector):
         """Return the gauges of this moment."""
         told = [(key[0], obj.get("status") or {}) for key, obj in self._cache.pipelines()]
         now = self._clock.now()
-        by_reason = collections.Counter(_ready_reason(status) for _, status in told)
-        yield _family("pipelines", "Pipelines by the reason of Ready.", "reason", by_reason)
+        by_reason: collections.Counter[str] = collections.Counter()
         stalled = {where: 0 for where, _ in told}
         unavailable = dict(stalled)
+        reconciling = 0.0
         for where, status in told:
-            stalled[where] += _is(status, conditions.STALLED)
-            unavailable[where] += _is_down(status)
+            said = {one.get("type"): one for one in status.get("conditions") or []}
+            by_reason[_ready_reason(said)] += 1
+            stalled[where] += _says(said, conditions.STALLED, "True")
+            unavailable[where] += _is_down(status, said)
+            reconciling = max(reconciling, _reconciling_seconds(said, now))
+        yield _family("pipelines", "Pipelines by the reason of Ready.", "reason", by_reason)
         yield _family("pipelines_stalled", "Pipelines for which a person must act.", _WHERE, stalled)
         text = "Pipelines whose promoted model does not serve."
         yield _family("pipelines_unavailable", text, _WHERE, unavailable)
         text = "How long the step that runs longest has been running."
         yield _family("oldest_step_seconds", text, "step", _oldest_steps((status for _, status in told), now))
-        oldest = max([_reconciling_seconds(status, now) for _, status in told], default=0.0)
         text = "How long the pipeline that reconciles longest has been doing so."
-        yield core.GaugeMetricFamily(f"{_PREFIX}oldest_reconciling_seconds", text, value=oldest)
+        yield core.GaugeMetricFamily(f"{_PREFIX}oldest_reconciling_seconds", text, value=reconciling)
         sizes = {kind.name: self._cache.size(kind) for kind in (kinds.PIPELINE, *kinds.CHILDREN)}
         yield _family("objects", "Objects in the cache.", "kind", sizes)
 
@@ -234,25 +239,21 @@ def _known(word: str, table: Iterable[str]) -> str:
     return word if word in table else OTHER
 
 
-def _conditions(status: Object) -> Iterator[Object]:
-    return (one for one in status.get("conditions") or [] if isinstance(one, dict))
+def _ready_reason(said: Said) -> str:
+    ready = said.get(conditions.READY)
+    return _known(str(ready.get("reason")), reasons.BY_NAME) if ready else "Unknown"
 
 
-def _ready_reason(status: Object) -> str:
-    for condition in _conditions(status):
-        if condition.get("type") == conditions.READY:
-            return _known(str(condition.get("reason")), reasons.BY_NAME)
-    return "Unknown"
+def _says(said: Said, type_: str, value: str) -> bool:
+    found = said.get(type_)
+    return found is not None and found.get("status") == value
 
 
-def _is(status: Object, type_: str, value: str = "True") -> bool:
-    return any(one.get("type") == type_ and one.get("status") == value for one in _conditions(status))
-
-
-def _is_down(status: Object) -> bool:
+def _is_down(status: Object, said: Said) -> bool:
     """Say whether a model was promoted that does not serve; one that was stopped on purpose is Ready."""
-    promoted = bool(status.get("lastPromoted"))
-    return promoted and _is(status, conditions.AVAILABLE, "False") and not _is(status, conditions.READY)
+    if not status.get("lastPromoted"):
+        return False
+    return _says(said, conditions.AVAILABLE, "False") and not _says(said, conditions.READY, "True")
 
 
 def _oldest_steps(statuses: Iterable[Object], now: datetime.datetime) -> dict[str, float]:
@@ -269,9 +270,8 @@ def _oldest_steps(statuses: Iterable[Object], now: datetime.datetime) -> dict[st
     return oldest
 
 
-def _reconciling_seconds(status: Object, now: datetime.datetime) -> float:
-    for condition in _conditions(status):
-        if condition.get("type") == conditions.RECONCILING and condition.get("status") == "True":
-            since = progress.time_of(condition.get("lastTransitionTime"))
-            return max(0.0, (now - since).total_seconds()) if since else 0.0
-    return 0.0
+def _reconciling_seconds(said: Said, now: datetime.datetime) -> float:
+    if not _says(said, conditions.RECONCILING, "True"):
+        return 0.0
+    since = progress.time_of(said[conditions.RECONCILING].get("lastTransitionTime"))
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
