@@ -12,7 +12,7 @@ from datetime import datetime
 from modelpipeline import errors
 from modelpipeline import status as statuses
 from modelpipeline.api import conditions, reasons
-from modelpipeline.api.status import Condition, Status
+from modelpipeline.api.status import Condition, DeployState, RunState, Status
 from modelpipeline.kinds.kind import Object
 from modelpipeline.stages import scope, summary
 from modelpipeline.stages.actions import DryRun, Fault, Plan
@@ -93,14 +93,21 @@ def _plan(stored: Status, generation: int, fault: Fault, now: datetime, availabl
     # A generation that waits for its check is not observed yet: GitOps tools then read it as in progress.
     before = -1 if stored.observed_generation is None else stored.observed_generation
     merged = sorted([*told, *untouched], key=_place)
+    observed = generation if fault.final else before
     wanted = stored.model_copy(
-        update={"conditions": merged, "observed_generation": generation if fault.final else before}
+        update={"conditions": merged, "observed_generation": observed, "deploy": _unclocked(stored)}
     )
     return Plan(
         status=statuses.dump(wanted),
         record=statuses.urgent(stored, wanted),
         events=summary.events(statuses.changed(stored.conditions or (), told), stalled=fault.final),
     )
+
+
+def _unclocked(stored: Status) -> DeployState | None:
+    """Forget since when a revision is on its way: what serves is put back meanwhile, and its time begins anew then."""
+    at_work = stored.run is not None and stored.run.state is RunState.ACTIVE
+    return stored.deploy.model_copy(update={"applied_at": None}) if stored.deploy and at_work else stored.deploy
 
 
 def _place(condition: Condition) -> int:

@@ -99,6 +99,17 @@ def test_a_run_under_way_is_not_killed_by_a_limit_and_goes_on_when_it_is_lifted(
     assert len(world.created(kind.JOB)) == 1, "trained once"
 
 
+def test_a_roll_out_that_was_held_up_has_its_whole_time_when_it_goes_on() -> None:
+    world = _world()
+    world.edit(lambda spec: spec["train"].update(args=["again"]))
+    world.settle(lambda there: there.condition("Ready") == "False/Deploying")
+    _restarted(world, **ELSEWHERE)
+    assert world.condition("Available") == "True/Serving"
+    world.advance(3600)
+    _restarted(world)
+    assert world.condition("Ready") == "True/Serving"
+
+
 def test_what_serves_is_left_as_it_is_by_a_limit_that_came_later() -> None:
     world = _world()
     before = world.store.of(kind.SELDON_DEPLOYMENT)
