@@ -17,7 +17,7 @@ import yaml
 from hack.cluster import cluster
 from hack.seldon import wire
 from modelpipeline.kinds import kind as kinds
-from tests.support import clusters, make, operating, release, tiny, waiting
+from tests.support import clusters, faultproxy, make, operating, release, tiny, waiting
 from tests.support.kubectl import Kubectl
 
 CRD = operating.ROOT / "crds"
@@ -74,6 +74,23 @@ async def test_our_kind_may_come_late(
         await operating.eventually(lambda: operator.primed)
         clusters.install(own_kubectl)
         await trains(api, own_namespace)
+
+
+async def test_our_kind_may_be_listed_a_while_after_its_crd_has_come(
+    api: wire.Wire, own_namespace: str, own_kubectl: Kubectl, kubeconfig: Path, tmp_path: Path
+) -> None:
+    """The API server serves a new kind before it tells of it, and looking for it at that moment finds nothing."""
+    own_kubectl("delete", "crd", "modelpipelines.modelpipeline.dev", "--wait")
+    group = "/apis/modelpipeline.dev/v1alpha1"
+    async with faultproxy.Proxy(kubeconfig) as proxy:
+        async with operating.running(proxy.kubeconfig(tmp_path), resync_seconds=5) as operator:
+            await operating.eventually(lambda: operator.primed and operator.cache.missing)
+            # Hidden until the operator itself has listed pipelines: later than any change of the CRD.
+            hidden = faultproxy.Answer(404)
+            proxy.spoil(lambda asked: asked.path == group and bool(operator.cache.missing), hidden, times=1000)
+            clusters.install(own_kubectl)
+            await operating.eventually(lambda: not operator.cache.missing)
+            await trains(api, own_namespace)
 
 
 @pytest.mark.parametrize("everywhere", [False, True], ids=["in one namespace", "in all namespaces"])

@@ -135,8 +135,12 @@ class Operator:
         return not self._stopping.is_set()
 
     def _appeared(self) -> None:
-        """Watch anew when a CRD came late and nothing looks for CRDs: in all namespaces kopf does."""
-        if self._options.namespaces and self._supervisor is not None:
+        """Watch anew when a CRD came late.
+
+        In all namespaces kopf looks for new CRDs, but only at the moment in which one changes: when the API server
+        lists the kind a little later than that, kopf never watches it.
+        """
+        if self._supervisor is not None:
             self._supervisor.restart()
 
     def _not_alive(self) -> str:
