@@ -180,12 +180,18 @@ def test_what_is_taken_is_never_an_option_or_a_command(
 def in_one_place(spec: dict[str, Any], value: str) -> None:
     """Insist that in the pod a value stands in the order's JSON, as an image, or as the name of a volume's object."""
     pod = buildpod.build(request(spec))
-    order_ = pod["spec"]["containers"][0]["env"][0]["value"]
-    assert value in strings(json.loads(order_))
+    assert value in strings(json.loads(handed_over(pod)))
     for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
         assert [word for word in container["command"] if word not in PLAIN] == []
         assert "args" not in container
         assert {one["name"] for one in container.get("env", ())} <= {"MODELPIPELINE_BUILD", "TMPDIR"}
+
+
+def handed_over(pod: dict[str, Any]) -> str:
+    """Return the order as a container gets it: the kubelet expands $(NAME) in a variable, and $$ is a plain $."""
+    written = str(pod["spec"]["containers"][0]["env"][0]["value"])
+    assert "$" not in written.replace("$$", ""), "nothing is left to expand"
+    return written.replace("$$", "$")
 
 
 PLAIN = {"python3", "-m", "modelpipeline.step", "fetch", "push", "/bin/sh", "/modelpipeline/tools/assemble.sh"}
@@ -268,7 +274,7 @@ def the_steps(spec: dict[str, Any], recorder: Recorder, path: Path_) -> str:
 
 
 def _the_steps(spec: dict[str, Any], recorder: Recorder, which: str | int) -> None:
-    asked = order.load(buildpod.build(request(spec))["spec"]["containers"][0]["env"][0]["value"])
+    asked = order.load(handed_over(buildpod.build(request(spec))))
     client = registry.Client(docker_config=recorder.folder)
     assert asked.git
     source.check_path(asked.path)
