@@ -19,7 +19,7 @@ from hack.chart import render
 from hack.cluster import binaries, cluster, helm
 from hack.cluster.trouble import Trouble
 from tests.chart import conftest
-from tests.support import clusters, make
+from tests.support import clusters, make, release
 from tests.support.kubectl import Kubectl
 
 RELEASE, NAMESPACE, CHART = render.RELEASE, render.NAMESPACE, str(render.CHART)
@@ -30,6 +30,14 @@ DEFAULT_CLASS = {
     "kind": "StorageClass",
     "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     "provisioner": "example.org/none",
+}
+
+DEPUTY = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "RoleBinding",
+    "metadata": {"name": "deputy"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "deputy"}],
 }
 
 
@@ -103,6 +111,33 @@ def test_the_api_server_takes_what_a_value_set_makes(
         space = one["metadata"].get("namespace", "default")
         kind = f"{one['kind']}.{one['apiVersion'].partition('/')[0]}" if "/" in one["apiVersion"] else one["kind"]
         assert run("get", kind, one["metadata"]["name"], "-n", space, "-o", "name")
+
+
+@pytest.mark.api
+@pytest.mark.parametrize("watched", ["[]", '["team-a"]'], ids=["for all namespaces", "for one namespace"])
+def test_who_administers_namespaces_only_installs_it_once_an_administrator_gave_the_rights(
+    bare: cluster.Cluster, run: Kubectl, binary: Path, watched: str
+) -> None:
+    """What docs/installation.md says of somebody without rights on the cluster."""
+    clusters.install(run)
+    release.make_namespace(run)
+    for space in (NAMESPACE, "team-a"):
+        run("apply", "-n", space, "-f", "-", given=DEPUTY)
+    only = [f"--set=rbac.aggregateTo{role}=false" for role in ("View", "Edit", "Admin")]
+    only += [f"--namespace={NAMESPACE}", "--set=crds.enabled=false", f"--set-json=watchNamespaces={watched}"]
+    deputy = bare.kubeconfig_for("deputy")
+    with pytest.raises(Trouble, match="forbidden"):
+        helm.run(binary, deputy, "install", RELEASE, CHART, *only)
+    helm.run(binary, deputy, "uninstall", RELEASE, f"--namespace={NAMESPACE}", "--ignore-not-found")
+
+    rights = {"apiVersion": "v1", "kind": "List", "items": render.objects(*only, "--show-only=templates/rbac.yaml")}
+    run("apply", "-f", "-", given=rights)
+    try:
+        notes = helm.run(binary, deputy, "install", RELEASE, CHART, *only, "--set=rbac.create=false")
+        assert "What to type next:" in notes
+        assert run("get", "deployment", OURS, "-n", NAMESPACE, "-o", "name")
+    finally:
+        run("delete", "-f", "-", given=rights)
 
 
 @pytest.mark.api

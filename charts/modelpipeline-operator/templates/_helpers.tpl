@@ -30,8 +30,8 @@ Cut so that the longest suffix that a template appends still fits.
 
 {{/* What finds the operator's pod; never changes during the life of a release. */}}
 {{- define "modelpipeline.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "modelpipeline.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "modelpipeline.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
