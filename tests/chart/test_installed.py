@@ -96,6 +96,24 @@ def test_pipelines_outlive_the_release_and_the_next_one_finds_them(
 
 
 @pytest.mark.api
+def test_another_release_takes_the_crd_that_was_left_only_when_told_to(
+    bare: cluster.Cluster, run: Kubectl, binary: Path
+) -> None:
+    where = (f"--namespace={NAMESPACE}", "--create-namespace")
+    helm.run(binary, bare.kubeconfig, "install", RELEASE, CHART, *where)
+    run("wait", "--for=condition=Established", "--timeout=60s", "crd/modelpipelines.modelpipeline.dev")
+    run("create", "-n", "team-a", "-f", "-", given=make.pipeline())
+    helm.run(binary, bare.kubeconfig, "uninstall", RELEASE, where[0])
+    with pytest.raises(Trouble, match="invalid ownership metadata"):
+        helm.run(binary, bare.kubeconfig, "install", "another", CHART, *where)
+    helm.run(binary, bare.kubeconfig, "install", "another", CHART, *where, "--take-ownership")
+    try:
+        assert run("get", "mpl", "-n", "team-a", "-o", "name").split() == ["modelpipeline.modelpipeline.dev/digits"]
+    finally:
+        helm.run(binary, bare.kubeconfig, "uninstall", "another", where[0])
+
+
+@pytest.mark.api
 @pytest.mark.parametrize("name", ["namespaces", "restricted", "placement"])
 def test_the_api_server_takes_what_a_value_set_makes(
     bare: cluster.Cluster, run: Kubectl, binary: Path, name: str
