@@ -19,7 +19,7 @@ from modelpipeline.kube import client, faults
 from modelpipeline.kube.cache import Key
 from modelpipeline.runtime import clock as clocks
 from modelpipeline.runtime import memory as memories
-from modelpipeline.stages import actions
+from modelpipeline.stages import actions, results
 from modelpipeline.stages.actions import Action, Fault
 
 _LOOK_AGAIN = 10.0
@@ -167,7 +167,9 @@ class Writer:
     async def _read_log(self, key: Key, action: actions.ReadLog, entry: memories.Entry) -> None:
         """Read a log; only what can never be read is remembered as a fault, because a run fails by it."""
         try:
-            entry.memory.logs[action.pod_uid] = await self._api.logs(key[0], action.pod, action.container)
+            log = await self._api.logs(key[0], action.pod, action.container)
+            # The patterns are the user's, and some take minutes: in a thread, so that meanwhile others are looked at.
+            entry.memory.logs[action.pod_uid] = await asyncio.to_thread(results.match, log, action.metrics)
         except faults.NotFound:
             gone = f"pod {action.pod} is gone, and its log with it"
             entry.memory.logs[action.pod_uid] = Fault(reasons.RESULT_LOST, gone, final=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from modelpipeline.api.spec import Metric
 from modelpipeline.kinds.kind import Kind, Object
 
 
@@ -101,11 +102,12 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
-    """Read the end (at most 1 MiB) of one container's log; remembered under the pod's uid."""
+    """Read metrics in the end (at most 1 MiB) of one container's log; remembered under the pod's uid."""
 
     pod: str
     pod_uid: str
     container: str
+    metrics: tuple[Metric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +165,13 @@ class Memory:
     """What the worker remembers of one pipeline between passes, in memory only: losing it costs time, never truth.
 
     `faults` by `Action.child` of the last failed write (removed when it succeeds); `verdicts` by fingerprint of a dry
-    run; `logs` by pod uid: text, or a Fault; `deleted` uid -> the last version seen of a child whose deletion was
-    watched; `foreign` what was found under a name without our label (see Look and Create).
+    run; `logs` by pod uid: the metrics found, or a Fault; `deleted` uid -> the last version seen of a child whose
+    deletion was watched; `foreign` what was found under a name without our label (see Look and Create).
     """
 
     faults: dict[str, Fault] = field(default_factory=dict)
     verdicts: dict[str, dict[str, Fault | None]] = field(default_factory=dict)
-    logs: dict[str, str | Fault] = field(default_factory=dict)
+    logs: dict[str, dict[str, str] | Fault] = field(default_factory=dict)
     deleted: dict[str, Object] = field(default_factory=dict)
     foreign: dict[str, Object | None] = field(default_factory=dict)
     notes: dict[str, datetime] = field(default_factory=dict)

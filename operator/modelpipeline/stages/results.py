@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from modelpipeline.api.spec import Metric, Output
 
 LIMIT_BYTES = 4096
 _FEW = 4096
+LARGEST_PATTERN = 2000
+"""What RE2 makes of a pattern, in its own steps: each may be gone for every character of a log."""
 MOST = 64
 """How many outputs, and how many metrics, a result may hold: a status has room for these and those of the log."""
 
@@ -49,7 +52,7 @@ def read(message: str, outputs: list[Output]) -> Result:
     return result if result.reason else _complete(result, outputs)
 
 
-def match(log: str, wanted: list[Metric]) -> dict[str, str]:
+def match(log: str, wanted: Iterable[Metric]) -> dict[str, str]:
     """Return the metrics found in a log: the last match of each pattern; one that does not match is left out."""
     found = {}
     # Bytes: RE2 counts in them, and in a text every place would be translated anew.
@@ -86,11 +89,16 @@ def _last(expression: Any, log: bytes) -> str | None:
 def pattern_problem(pattern: str) -> str:
     """Return what is wrong with a metric's pattern, empty when nothing is."""
     try:
-        groups = re2.compile(pattern, _quiet()).groups
+        compiled = re2.compile(pattern, _quiet())
     except re2.error as error:
         why = error.args[0] if error.args else "it does not parse"
         return f"is no RE2 expression: {why.decode() if isinstance(why, bytes) else why}"
-    return "" if groups == 1 else f"needs exactly one group and has {groups}, for example val_accuracy=([0-9.]+)"
+    if compiled.groups != 1:
+        return f"needs exactly one group and has {compiled.groups}, for example val_accuracy=([0-9.]+)"
+    if compiled.programsize > LARGEST_PATTERN:
+        steps = f"is {compiled.programsize} steps long, at most {LARGEST_PATTERN} are allowed"
+        return f"{steps}; write for example [0-9.]+ in place of [0-9.]{{1,500}}"
+    return ""
 
 
 def _quiet() -> re2.Options:

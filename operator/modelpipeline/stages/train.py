@@ -210,20 +210,19 @@ def _finished(scope: Scope, train: Train, where: pod.Pod, container: pod.Contain
     metrics = dict(result.metrics)
     if train.metrics:
         log = scope.memory.logs.get(where.uid)
+        read = ReadLog(where.name, where.uid, job.CONTAINER, tuple(train.metrics))
         if log is None:
-            read = ReadLog(where.name, where.uid, job.CONTAINER)
             return outcome.running(
                 STEP, reasons.TRAINING, f"reading the metrics in the log of pod {where.name}", actions=(read,), **times
             )
         if isinstance(log, Fault) and not log.final:
             # An API server that is away for a moment takes no result with it.
-            again = ReadLog(where.name, where.uid, job.CONTAINER)
-            return outcome.running(STEP, log.reason, log.message, actions=(again,), **times)
+            return outcome.running(STEP, log.reason, log.message, actions=(read,), **times)
         if isinstance(log, Fault):
             return outcome.failed(
                 STEP, reasons.RESULT_LOST, f"the log that holds the metrics cannot be read: {log.message}", **times
             )
-        metrics |= results.match(log, train.metrics)
+        metrics |= log
     told = ", ".join(f"{name}={value}" for name, value in sorted(metrics.items()))
     return outcome.done(
         STEP,

@@ -63,17 +63,17 @@ def test_a_new_generation_forgets_faults_and_waits_but_not_what_was_read() -> No
     entry.belongs_to("u", 1)
     entry.failed("Job/x", Fault("InvalidSpec", "m", final=True), CLOCK)
     entry.memory.faults["Job/x"] = Fault("InvalidSpec", "m", final=True)
-    entry.memory.logs["pod"] = "accuracy=1"
+    entry.memory.logs["pod"] = {"accuracy": "1"}
     entry.belongs_to("u", 2)
     assert entry.wait_for("Job/x", NOW) == 0
     assert entry.memory.faults == {}
-    assert entry.memory.logs == {"pod": "accuracy=1"}
+    assert entry.memory.logs == {"pod": {"accuracy": "1"}}
 
 
 def test_another_pipeline_of_the_same_name_inherits_nothing() -> None:
     entry = memory.Entry()
     entry.belongs_to("u", 1)
-    entry.memory.logs["pod"] = "accuracy=1"
+    entry.memory.logs["pod"] = {"accuracy": "1"}
     entry.found("Job/x", {"kind": "Job"}, NOW, asked=True)
     entry.belongs_to("v", 1)
     assert entry.memory.logs == {}

@@ -95,7 +95,7 @@ def _worlds(draw: st.DrawFn) -> tuple[Object, actions.Snapshot, Memory, datetime
         faults=draw(some),
         deleted={kinds.uid(o): o for o in draw(st.lists(st.sampled_from(children), max_size=2))} if children else {},
         logs={
-            kinds.uid(o): draw(st.one_of(st.text(max_size=30), FAULTS))
+            kinds.uid(o): draw(st.dictionaries(st.text(max_size=30), st.text(max_size=30), max_size=2) | FAULTS)
             for o in children
             if kinds.name(o).endswith("-0")
         },

@@ -97,6 +97,8 @@ def test_metrics_are_found_in_the_log(log: str, found: dict[str, str]) -> None:
         pytest.param("acc=[0-9.]+", "needs exactly one group and has 0", id="no group finds nothing"),
         pytest.param("(a)(b)", "needs exactly one group and has 2", id="two groups leave the choice"),
         pytest.param("(a", "is no RE2 expression", id="a parenthesis too few"),
+        pytest.param(r"acc=(\S{1,64})", "", id="so many times is right"),
+        pytest.param("((?:(?:a?b?){30}){30}c|b)", "is 3", id="too large to be gone through for every character"),
         pytest.param(r"(a)\1", "is no RE2 expression", id="back references are not RE2"),
     ],
 )

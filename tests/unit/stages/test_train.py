@@ -183,7 +183,7 @@ def test_a_job_of_that_name_that_is_not_ours_is_left_alone() -> None:
     ("log", "verdict", "reads"),
     [
         pytest.param(None, "False/Training", True, id="it is read once"),
-        pytest.param("acc=0.9", "True/Trained", False, id="what it says counts"),
+        pytest.param({"accuracy": "0.9"}, "True/Trained", False, id="what it says counts"),
         pytest.param(
             Fault("APIUnavailable", "away"),
             "False/APIUnavailable",
@@ -195,7 +195,7 @@ def test_a_job_of_that_name_that_is_not_ours_is_left_alone() -> None:
         ),
     ],
 )
-def test_metrics_are_read_from_the_log(log: str | Fault | None, verdict: str, reads: bool) -> None:
+def test_metrics_are_read_from_the_log(log: dict[str, str] | Fault | None, verdict: str, reads: bool) -> None:
     pipeline = look.stored(train={**make.TRAIN, "metrics": [{"name": "accuracy", "pattern": "acc=([0-9.]+)"}]})
     memory = Memory(logs={} if log is None else {"uid-of-pod": log})
     made = look.at(pipeline, job(pipeline), pod(0, ""), memory=memory)
