@@ -17,7 +17,7 @@ Object = dict[str, Any]
 POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
 LIMITS: Object = {
     "imagePrefixes": ["registry.example/{namespace}", "docker.io"],
-    "resources": {"cpu": 4, "memory": "16Gi", "nvidia.com/gpu": "2"},
+    "resources": {"cpu": 4, "ephemeral-storage": 34359738368, "memory": "16Gi", "nvidia.com/gpu": "2"},
     "storage": "10Gi",
     "replicas": 3,
     "refusedNamespaces": ["kube-system", "finance"],
@@ -69,7 +69,7 @@ def test_limits_are_literals_and_the_operators_own_namespace_is_one_of_the_refus
     found = {one["name"]: one["expression"] for one in policy["spec"]["variables"][:5]}
     assert found == {
         "imagePrefixes": '["registry.example/{namespace}","docker.io"]',
-        "resources": '[["cpu","4"],["memory","16Gi"],["nvidia.com/gpu","2"]]',
+        "resources": '[["cpu","4"],["ephemeral-storage","34359738368"],["memory","16Gi"],["nvidia.com/gpu","2"]]',
         "storage": '"10Gi"',
         "replicas": "3",
         "refusedNamespaces": f'["kube-system","finance","{asking.SYSTEM}"]',
