@@ -17,7 +17,9 @@ from hack.support.reader import Object, Reader, Unread
 from modelpipeline.api import names
 from modelpipeline.kinds import kind as kinds
 
-OPERATOR = "app.kubernetes.io/name=modelpipeline-operator"
+# Whatever the release is called: these two no value of the chart changes.
+OURS = "app.kubernetes.io/part-of=modelpipeline"
+OPERATOR = f"{OURS},app.kubernetes.io/component=operator"
 SYSTEM = "modelpipeline-system"
 _NODE_STATUS = ("allocatable", "conditions", "nodeInfo")
 _LINES, _FEW_LINES = "20000", "200"
@@ -88,7 +90,7 @@ def _operator(reader: Reader, wanted: Wanted, into: Archive) -> list[str]:
 
 def _one_operator(reader: Reader, where: str, folder: str, into: Archive) -> list[str]:
     core = f"/api/v1/namespaces/{where}"
-    if settings := reader.items(f"{core}/configmaps", OPERATOR):
+    if settings := reader.items(f"{core}/configmaps", OURS):
         into.objects(f"{folder}/settings.yaml", settings, "its settings, as the chart's values led to them")
     pods = reader.items(f"{core}/pods", OPERATOR)
     if pods:

@@ -13,13 +13,12 @@ from typing import Any
 
 from hack.cluster import cluster
 from hack.seldon import wire
-from tests.support import clusters, ground, manifests
+from tests.support import clusters, ground, manifests, release
 from tests.support.ground import Ground
 
 Object = dict[str, Any]
 
 CANARY = "correct-horse-battery-staple"
-OPERATOR = {"app.kubernetes.io/name": "modelpipeline-operator"}
 TRAIN = {ground.STEP: "train"}
 
 
@@ -50,8 +49,16 @@ def asked(here: Ground, user: str) -> Iterator[Object]:
                 yield entry
 
 
+def operator_labels() -> dict[str, str]:
+    """Return the labels of the operator's pod, of a release whose values give it other names than usual."""
+    found = release.rendered({"nameOverride": "other", "fullnameOverride": "another"})
+    [deployment] = [one for one in found if one["kind"] == "Deployment"]
+    return dict(deployment["spec"]["template"]["metadata"]["labels"])
+
+
 def operator_deployment() -> Object:
     """Return a Deployment that stands for the chart's: the operator of these tests is a process and no pod."""
+    labels = operator_labels()
     container = {
         "name": "operator",
         "image": "registry.example/modelpipeline/operator:1",
@@ -61,10 +68,10 @@ def operator_deployment() -> Object:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "modelpipeline-operator", "labels": OPERATOR},
+        "metadata": {"name": "modelpipeline-operator", "labels": labels},
         "spec": {
-            "selector": {"matchLabels": OPERATOR},
-            "template": {"metadata": {"labels": OPERATOR}, "spec": {"containers": [container]}},
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
 
@@ -90,7 +97,7 @@ async def fail(here: Ground) -> None:
     here.kubectl("apply", "-n", here.namespace, "-f", "-", given=secret)
     log = f"reading the set\npassword={CANARY}\nValueError: no rows\n"
     here.node.script(TRAIN, exit_code=1, message="ValueError: no rows", log=log)
-    here.node.script(OPERATOR, log='{"event": "working"}\n')
+    here.node.script(operator_labels(), log='{"event": "working"}\n')
     here.kubectl("apply", "-n", here.namespace, "-f", "-", given=operator_deployment())
     await here.apply(pipeline("digits"))
     await here.stalled("digits")
