@@ -53,8 +53,8 @@ verify: $(VENV)/stamp ## Format, lint, types, import contracts, spelling, genera
 	$(BIN)/python -m hack.generate --check
 
 .PHONY: chart
-chart: $(VENV)/stamp ## Lint the chart, run its tests, compare its snapshots; no cluster
-	$(BIN)/pytest tests/chart -m "not api" --deselect tests/chart/test_judges.py
+chart: $(VENV)/stamp ## Lint the chart, run its tests, compare its snapshots, try its alerts; no cluster
+	$(BIN)/pytest tests/chart tests/alerts -m "not api" --deselect tests/chart/test_judges.py
 
 .PHONY: scan
 scan: $(VENV)/stamp ## What a scanner and Kubernetes' schemas say of the chart (installs checkov once)
@@ -65,8 +65,8 @@ test: $(VENV)/stamp ## All tests: pure, on a real API server, on a real node
 	$(BIN)/pytest
 
 .PHONY: test-unit
-test-unit: $(VENV)/stamp ## The pure tests only: seconds, no cluster
-	$(BIN)/pytest -m "not api and not node"
+test-unit: $(VENV)/stamp ## The pure tests only: no cluster, no tool to build
+	$(BIN)/pytest -m "not api and not node" --ignore=tests/chart --ignore=tests/alerts
 
 .PHONY: test-api
 test-api: $(VENV)/stamp ## The tests against a real API server

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from hack.chart import render
+from hack.cluster import binaries
 
 Object = dict[str, Any]
 
@@ -22,6 +23,12 @@ SETS = {file.name.removesuffix("-values.yaml"): file for file in sorted((render.
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --update-snapshots."""
     parser.addoption("--update-snapshots", action="store_true", help="write the chart's snapshots")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> None:
+    """Build what is nowhere before any test's time begins."""
+    binaries.ensure(("helm", "helm4", "helm-unittest", "kubeconform", "kubectl"))
 
 
 @pytest.fixture(params=list(SETS))
