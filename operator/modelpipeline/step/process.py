@@ -6,6 +6,7 @@ servers that may be hostile. Elsewhere: their words (git.py, registry.py) and wh
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -58,14 +59,19 @@ def run(
         restore_signals=False,
     ) as started:
         heard = _Heard(started, take)
+        until = time.monotonic() + seconds
+        why = late = f"{argv[0]}: no answer within {seconds:.0f} seconds: timed out"
         try:
-            why = heard.listen(time.monotonic() + seconds, f"{argv[0]}: no answer within {seconds:.0f} seconds")
+            why = heard.listen(until, late)
             if not why:
-                started.wait()
+                started.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            why = late
         finally:
-            if started.poll() is None:
-                # Those that it started too: git leaves the work to others.
-                os.killpg(started.pid, signal.SIGKILL)
+            if why:
+                # Those that it started too, though it may have ended itself: git leaves the work to others.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(started.pid, signal.SIGKILL)
     if why:
         return Done(-1, "", why)
     errors = bytes(heard.head + heard.err).decode(errors="replace")
@@ -91,7 +97,7 @@ class _Heard:
             while streams.get_map():
                 left = until - time.monotonic()
                 if left <= 0:
-                    return f"{late}: timed out"
+                    return late
                 for key, _ in streams.select(left):
                     chunk = os.read(key.fd, _CHUNK)
                     if not chunk:
