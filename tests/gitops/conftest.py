@@ -20,7 +20,7 @@ here = acceptance.here
 @pytest.fixture(scope="session")
 def api_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
     """Give a control plane without nodes, our CRDs installed, that no other room's tests use."""
-    with clusters.shared("api", "gitops", pytestconfig.getoption("--keep-clusters")) as up:
+    with clusters.shared("api", "test-gitops", pytestconfig.getoption("--keep-clusters")) as up:
         yield up
 
 
