@@ -78,7 +78,7 @@ def _last(expression: Any, log: bytes) -> str | None:
         # Most patterns mean a line, or what is in one.
         start = log.rfind(b"\n", low, middle) + 1 or middle
         if expression.search(log, start):
-            low = start if start > low else middle
+            low = start
         else:
             high = start
     # A cut may go through a match: it is looked for from well before.
