@@ -177,7 +177,9 @@ def test_kubectl_applies_the_plain_manifests(run: Kubectl, overlay: str) -> None
 def test_what_helm_test_asks_is_answered(bare: cluster.Cluster, run: Kubectl, tmp_path: Path, tenancy: str) -> None:
     """The script of the test's pod, with the rights of the test's account, as a process."""
     clusters.install(run)
-    values = ("--set=crds.enabled=false", f"--set=tenancy={tenancy}", "--set=limits.imagePrefixes={registry.example/x}")
+    values = ["--set=crds.enabled=false", f"--set=tenancy={tenancy}", "--set=limits.imagePrefixes={registry.example/x}"]
+    if tenancy == "Restricted":
+        values += ["--set=limits.resources.memory=16Gi", "--set=limits.resources.cpu=4"]
     where = (f"--namespace={NAMESPACE}", "--create-namespace")
     helm.run(binaries.path("helm"), bare.kubeconfig, "install", RELEASE, CHART, *where, *values)
     hooks = helm.run(binaries.path("helm"), bare.kubeconfig, "get", "hooks", RELEASE, where[0])

@@ -33,7 +33,7 @@ def wait_until_ready(url: str) -> None:
         time.sleep(1)
 
 
-def ask_for_a_pipeline(namespace: str, image: str) -> None:
+def ask_for_a_pipeline(namespace: str, image: str, limits: dict[str, object]) -> None:
     """Have the API server check a pipeline, its admission included, without making it."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
@@ -43,7 +43,7 @@ def ask_for_a_pipeline(namespace: str, image: str) -> None:
         "apiVersion": "modelpipeline.dev/v1alpha1",
         "kind": "ModelPipeline",
         "metadata": {"generateName": "helm-test-"},
-        "spec": {"train": {"image": image}},
+        "spec": {"train": {"image": image, "resources": {"limits": limits}}},
     }
     request = urllib.request.Request(  # noqa: S310 - the scheme is https
         f"{server}/apis/modelpipeline.dev/v1alpha1/namespaces/{namespace}/modelpipelines"
@@ -61,4 +61,4 @@ def ask_for_a_pipeline(namespace: str, image: str) -> None:
 
 if os.environ.get("READY"):
     wait_until_ready(os.environ["READY"])
-ask_for_a_pipeline(os.environ["NAMESPACE"], os.environ["IMAGE"])
+ask_for_a_pipeline(os.environ["NAMESPACE"], os.environ["IMAGE"], json.loads(os.environ["LIMITS"]))
