@@ -30,10 +30,12 @@ def check(scope: Scope) -> None:
         errors.Stalled: InvalidSpec; the message names the field, what is allowed, and an example.
     """
     spec = scope.spec
-    for metric in (spec.train.metrics or ()) if spec.train else ():
-        problem = results.pattern_problem(metric.pattern)
-        if problem:
+    metrics = (spec.train.metrics or ()) if spec.train else ()
+    for metric in metrics:
+        if problem := results.pattern_problem(metric.pattern):
             raise _invalid(f"spec.train.metrics[{metric.name}].pattern {problem}")
+    if problem := results.patterns_problem(metric.pattern for metric in metrics):
+        raise _invalid(f"spec.train.metrics: the patterns {problem}")
     for item in spec.gate or ():
         for limit in (item.min, item.max, item.above, item.below):
             if limit is not None and gate.number(limit) is None:

@@ -98,10 +98,23 @@ def test_metrics_are_found_in_the_log(log: str, found: dict[str, str]) -> None:
         pytest.param("(a)(b)", "needs exactly one group and has 2", id="two groups leave the choice"),
         pytest.param("(a", "is no RE2 expression", id="a parenthesis too few"),
         pytest.param(r"acc=(\S{1,64})", "", id="so many times is right"),
-        pytest.param("((?:(?:a?b?){30}){30}c|b)", "is 3", id="too large to be gone through for every character"),
         pytest.param(r"(a)\1", "is no RE2 expression", id="back references are not RE2"),
     ],
 )
 def test_a_pattern_is_judged_before_anything_starts(pattern: str, problem: str) -> None:
     assert results.pattern_problem(pattern).startswith(problem)
     assert bool(results.pattern_problem(pattern)) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "problem"),
+    [
+        pytest.param(["val_accuracy=([0-9.]+)"] * 32, "", id="as many as there may be"),
+        pytest.param(["((?:(?:a?b?){30}){30}c|b)"], "are 3", id="one too large to be gone through for every character"),
+        pytest.param([f"a{{100}}(b{number})" for number in range(32)], "are 3", id="many that are too large together"),
+    ],
+)
+def test_patterns_are_bounded_together_so_that_no_log_takes_minutes(patterns: list[str], problem: str) -> None:
+    found = results.patterns_problem(patterns)
+    assert found.startswith(problem)
+    assert bool(found) == bool(problem)
