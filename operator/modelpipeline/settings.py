@@ -137,7 +137,18 @@ def _ceilings(where: str, given: str) -> tuple[tuple[str, str], ...]:
     else:
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         pairs = {name.strip(): value.strip() for name, _, value in parts}
-    return tuple(sorted((name, _quantity(f"{where}: {name}", value)) for name, value in pairs.items()))
+        if len(pairs) < len(parts):
+            raise Invalid(where, f"{given!r} names a resource twice")
+    return tuple(
+        sorted((_resource(where, name), _quantity(f"{where}: {name}", value)) for name, value in pairs.items())
+    )
+
+
+def _resource(where: str, given: str) -> str:
+    """Refuse a name that no container can ask for: a ceiling of memroy would bound nothing."""
+    if not re.fullmatch(tenancy.RESOURCE_FORM, given):
+        raise Invalid(where, f"{given!r} is no resource; for example cpu, memory, ephemeral-storage or nvidia.com/gpu")
+    return given
 
 
 def _quantity(where: str, given: str) -> str:

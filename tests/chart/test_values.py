@@ -48,6 +48,7 @@ def test_every_value_is_described() -> None:
         pytest.param("--set=watchNamespaces={Team-A}", "/watchNamespaces/0", id="no name of a namespace"),
         pytest.param("--set=tenancy=restricted", "Trusted.*Restricted", id="a choice that is none"),
         pytest.param("--set=limits.storage=10Gb", "/limits/storage", id="no quantity"),
+        pytest.param("--set=limits.resources.memroy=1Gi", "memroy", id="a ceiling of nothing"),
         pytest.param("--set=limits.resources.memory=10K", "/limits/resources/memory", id="a unit that is none"),
         pytest.param("--set=limits.imagePrefixes={seldonio}", "/limits/imagePrefixes/0", id="no registry"),
         pytest.param("--set=image.digest=latest", "/image/digest", id="no digest"),

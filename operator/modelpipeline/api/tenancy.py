@@ -98,6 +98,12 @@ REFUSED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 MUST_BE_LIMITED = ("cpu", "memory", "ephemeral-storage")
 """Resources that a container without a limit takes without bound; of all others it then has none."""
 
+RESOURCE_FORM = (
+    "cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i"
+    "|[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?"
+)
+"""Resources that a container may ask for: Kubernetes' own, and those of device plugins, which have a domain."""
+
 QUANTITY_FORM = r"[0-9]+(\.[0-9]+)?([numkMGTPE]|[KMGTPE]i)?"
 """What Kubernetes takes for an amount, as people write it."""
 
