@@ -42,7 +42,7 @@ def within(scope: Scope) -> Scope:
     limits, deploy = scope.policy.limits, scope.spec.deploy
     if not deploy or not deploy.replicas or not limits.replicas or deploy.replicas <= limits.replicas:
         return scope
-    most = max(limits.replicas, _promoted(scope))
+    most = max(limits.replicas, _serving(scope, deploy.name or scope.name))
     allowed = deploy.model_copy(update={"replicas": min(deploy.replicas, most)})
     return replace(scope, spec=scope.spec.model_copy(update={"deploy": allowed}))
 
@@ -135,9 +135,11 @@ def _walk(holder: Any, steps: Sequence[Segment], at: str) -> Iterator[tuple[str,
         yield from _walk(value, rest, where)
 
 
-def _promoted(scope: Scope) -> int:
-    """Return how many servers the promoted revision has: what serves is not scaled down by a refusal."""
-    # It comes from a status, which nothing but the schema guards.
-    predictors = scope.stored.last_promoted.spec.get("predictors") if scope.stored.last_promoted else None
+def _serving(scope: Scope, name: str) -> int:
+    """Return how many servers run, or are to run again: what serves is not scaled down by a refusal."""
+    server, promoted = scope.servers.get(name), scope.stored.last_promoted
+    spec = server.spec if server else promoted.spec if promoted else {}
+    # A status is guarded by nothing but the schema, and a server by Seldon's.
+    predictors = spec.get("predictors")
     found = [one.get("replicas") for one in predictors if isinstance(one, dict)] if isinstance(predictors, list) else []
     return max([number for number in found if isinstance(number, int)], default=0)

@@ -137,6 +137,30 @@ def test_a_refused_scale_is_not_reached_by_what_serves(served: int, asked: int, 
     assert server["spec"]["predictors"][0]["replicas"] == kept
 
 
+@pytest.mark.parametrize(
+    ("scaled", "asked", "kept"),
+    [
+        pytest.param(1, 9, 3, id="not back up to what was promoted"),
+        pytest.param(8, 9, 8, id="and not down to it"),
+    ],
+)
+def test_a_scale_since_the_promotion_is_what_a_refusal_keeps(scaled: int, asked: int, kept: int) -> None:
+    world = _world(deploy={"imageFrom": "server", "replicas": 5})
+    world.edit(lambda spec: spec["train"].update(args=["again"]))
+    world.edit(lambda spec: spec["deploy"].update(replicas=scaled))
+    world.settle(lambda there: _replicas(there) == scaled and there.condition("Ready") != "True/Serving")
+    _restarted(world, replicas=3)
+    world.edit(lambda spec: spec["deploy"].update(replicas=asked))
+    world.settle()
+    assert world.condition("Ready") == "False/NotAllowed"
+    assert _replicas(world) == kept
+
+
+def _replicas(world: World) -> int:
+    (server,) = world.store.of(kind.SELDON_DEPLOYMENT)
+    return int(server["spec"]["predictors"][0]["replicas"])
+
+
 def test_an_edit_that_is_not_allowed_takes_nothing_down_and_one_that_is_goes_on() -> None:
     world = _world()
     serving = world.status["serving"]
