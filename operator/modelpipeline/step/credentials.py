@@ -37,9 +37,9 @@ def _auths(mounted: Path, secret: str, host: str) -> dict[str, object]:
         if key in keys:
             return _parse_auths(_read(mounted / key), secret, key)
     if {"username", "password"} <= keys:
-        pair = _read(mounted / "username") + b":" + _read(mounted / "password")
+        pair = ":".join(_line(mounted / key, secret) for key in ("username", "password"))
         name = _DOCKER_HUB if host in {"docker.io", "index.docker.io"} else host
-        return {name: {"auth": base64.b64encode(pair).decode()}}
+        return {name: {"auth": base64.b64encode(pair.encode(errors="surrogateescape")).decode()}}
     raise errors.Stalled(
         reasons.SECRET_INVALID,
         f"Secret {secret} (pushSecretName) has the keys {_listed(keys)}; it needs .dockerconfigjson, or config.json, "

@@ -74,7 +74,7 @@ def run(
                     os.killpg(started.pid, signal.SIGKILL)
     if why:
         return Done(-1, "", why)
-    errors = bytes(heard.head + heard.err).decode(errors="replace")
+    errors = heard.errors.decode(errors="replace")
     for value in hide:
         errors = errors.replace(value, "***")
     return Done(started.returncode, bytes(heard.out).decode(errors="replace"), errors)
@@ -84,13 +84,12 @@ class _Heard:
     """What one program says, while it says it."""
 
     def __init__(self, started: subprocess.Popen[bytes], take: Callable[[bytes], bool] | None) -> None:
-        self.out, self.head, self.err = bytearray(), bytearray(), bytearray()
+        self.out, self._head, self._end, self._said = bytearray(), bytearray(), bytearray(), 0
         self._take = take or self._keep
         self._started = started
 
     def listen(self, until: float, late: str) -> str:
         """Listen until both streams end; return why it stopped before, "" when it did not."""
-        said = 0
         with selectors.DefaultSelector() as streams:
             for stream in (self._started.stdout, self._started.stderr):
                 streams.register(stream or -1, selectors.EVENT_READ)
@@ -106,13 +105,20 @@ class _Heard:
                         if not self._take(chunk):
                             return "said too much on its standard output"
                     else:
-                        said += len(chunk)
-                        room = _KEPT_OF_STDERR - len(self.head)
-                        self.head += chunk[:room]
-                        self.err = (self.err + chunk[room:])[-_KEPT_OF_STDERR:]
-                        if said > SAID_LIMIT:
+                        self._said += len(chunk)
+                        room = _KEPT_OF_STDERR - len(self._head)
+                        self._head += chunk[:room]
+                        self._end = (self._end + chunk[room:])[-_KEPT_OF_STDERR:]
+                        if self._said > SAID_LIMIT:
                             return "said too much in its errors"
         return ""
+
+    @property
+    def errors(self) -> bytes:
+        """Return its errors, or their first and last lines: whole ones, for half a secret would not be known as one."""
+        if self._said <= len(self._head) + len(self._end):
+            return bytes(self._head + self._end)
+        return bytes(self._head.rpartition(b"\n")[0] + b"\n" + self._end.partition(b"\n")[2])
 
     def _keep(self, chunk: bytes) -> bool:
         self.out += chunk

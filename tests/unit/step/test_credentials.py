@@ -52,7 +52,8 @@ def test_a_docker_config_is_taken_without_its_helper_programs(tmp_path: Path, pr
 def test_username_and_password_are_for_the_images_own_registry(
     tmp_path: Path, private: Path, host: str, name: str
 ) -> None:
-    credentials.registry_config(secret(tmp_path, username="me", password=CANARY), "regcred", host, private)
+    # Made from files, as people do, both end in a line break.
+    credentials.registry_config(secret(tmp_path, username="me\n", password=f"{CANARY}\n"), "regcred", host, private)
     expected = base64.b64encode(f"me:{CANARY}".encode()).decode()
     assert config(private) == {"auths": {name: {"auth": expected}}}
 

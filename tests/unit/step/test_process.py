@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import tenacity
 
 from modelpipeline.step import process
@@ -22,6 +23,18 @@ def test_what_a_program_leaves_behind_is_ended_with_its_time(tmp_path: Path) -> 
     for attempt in tenacity.Retrying(wait=tenacity.wait_fixed(0.05), stop=tenacity.stop_after_delay(10), reraise=True):
         with attempt:
             assert not _runs(int(told.read_text()))
+
+
+@pytest.mark.parametrize("before", range(8170, 8210, 4))
+def test_a_secret_at_the_place_where_long_errors_are_cut_is_not_shown_by_halves(before: int) -> None:
+    secret = "S3cretCanary"
+    pages = f"printf '%0{before}d {secret}\\n%020000d\\n' 0 0"
+    lines = f"{pages}; printf '{secret}%0{16384 - before}d\\nend\\n' 0"
+    done = process.run(["sh", "-c", f"{{ {lines}; }} >&2; exit 1"], env={}, hide=[secret])
+    assert done.code == 1
+    assert done.stderr.endswith("end\n")
+    assert "S3c" not in done.stderr
+    assert "anary" not in done.stderr
 
 
 def _runs(pid: int) -> bool:
