@@ -6,6 +6,7 @@ Images, git server, pipelines and the judging of a run are those of tests/node.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,10 +17,8 @@ import pytest
 from hack.cluster import cluster
 from hack.seldon import desired, standin, wire
 from tests.node import place, works
-from tests.support import audit, clusters, pod, release
+from tests.support import audit, clusters, pod, release, usage
 from tests.support.kubectl import Kubectl
-
-NAME = "test-install"
 
 Settle = Callable[[str, pod.Operator], AbstractAsyncContextManager[works.Works]]
 
@@ -35,11 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def here(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[place.Place]:
     """Give a cluster with images and a git server, and with Seldon's CRD."""
-    up = cluster.up(tier="node", name=NAME)
+    # Sessions side by side must not uninstall each other's releases.
+    up = cluster.up(tier="node", name=f"test-install-{os.getpid()}")
     try:
         images = place.provide(up)
         clusters.kubectl(up)("apply", "--server-side", "-f", str(clusters.ROOT / "hack" / "seldon" / "crd.yaml"))
-        with place.git_server(up, tmp_path_factory.mktemp("git")) as (url, authority):
+        with (
+            usage.SESSION.watched(up.audit_log),
+            place.git_server(up, tmp_path_factory.mktemp("git")) as (url, authority),
+        ):
             yield place.Place(up, images, url, authority)
     finally:
         if not pytestconfig.getoption("--keep-clusters"):
