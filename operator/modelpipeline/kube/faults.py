@@ -229,6 +229,10 @@ def _no_account(request: Request, answer: Answer) -> errors.OperatorError | None
 
 
 def _no_right(request: Request, answer: Answer) -> errors.OperatorError | None:
+    if "cannot find RESTMapping" in answer.message:
+        # The admission plugin behind owner references reads anew which kinds there are every 30 s.
+        message = "the CRD of ModelPipeline is so new that a part of the API server does not know it yet; tried again"
+        return errors.Retryable(reasons.API_UNAVAILABLE, f"{message} for about 30 s")
     if "cannot set blockOwnerDeletion" in answer.message:
         message = (
             "may not set owner references that block deletion: grant verb update on modelpipelines/finalizers "

@@ -229,6 +229,20 @@ REFUSALS = [
         id="the right that owner references need is named",
     ),
     pytest.param(
+        JOB,
+        403,
+        status(
+            403,
+            'jobs.batch "digits-train" is forbidden: cannot set blockOwnerDeletion in this case because cannot find '
+            "RESTMapping for APIVersion modelpipeline.dev/v1alpha1 Kind ModelPipeline: no matches for kind "
+            '"ModelPipeline" in version "modelpipeline.dev/v1alpha1"',
+        ),
+        "Retryable APIUnavailable",
+        "the CRD of ModelPipeline is so new that a part of the API server does not know it yet; tried again for about "
+        "30 s",
+        id="and a CRD that is too new is no missing right",
+    ),
+    pytest.param(
         CLAIM,
         403,
         status(
