@@ -7,9 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from hack.cluster import binaries, cluster
+from tests import conftest as root
 from tests.acceptance import conftest as acceptance
 from tests.support import clusters, gitops
 
+# Defined anew here: those of a whole session are already made, on the cluster that the other rooms share.
+kubectl = root.kubectl
+namespace = root.namespace
 # The operator process in a namespace of the test's own, pods and Seldon played, as the acceptance cases have it.
 operator_kubeconfig = acceptance.operator_kubeconfig
 operator = acceptance.operator
