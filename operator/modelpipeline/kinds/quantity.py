@@ -11,23 +11,6 @@ from fractions import Fraction
 from modelpipeline.api import tenancy
 
 _SUFFIXES = {
-    "": 1.0,
-    "m": 0.001,
-    **{suffix: 10.0 ** (3 * power) for power, suffix in enumerate("kMGTPE", 1)},
-    **{suffix + "i": 2.0 ** (10 * power) for power, suffix in enumerate("KMGTPE", 1)},
-}
-
-
-def in_bytes(text: str) -> int:
-    """Return the number of bytes that a quantity says, 0 when it cannot be read."""
-    digits = text.rstrip("EGKMPTikm")
-    try:
-        return int(float(digits) * _SUFFIXES.get(text[len(digits) :], 0.0))
-    except (ValueError, OverflowError):
-        return 0
-
-
-_EXACT = {
     "": Fraction(1),
     "n": Fraction(1, 10**9),
     "u": Fraction(1, 10**6),
@@ -37,9 +20,18 @@ _EXACT = {
 }
 
 
+def in_bytes(text: str) -> int:
+    """Return the number of bytes that a quantity says, 0 when it cannot be read."""
+    digits = text.rstrip("EGKMPTikm")
+    try:
+        return int(float(digits) * _SUFFIXES.get(text[len(digits) :], 0))
+    except (ValueError, OverflowError):
+        return 0
+
+
 def exact(text: str) -> Fraction | None:
     """Return the amount that a quantity says, to the last digit, None when it cannot be read."""
     if not re.fullmatch(tenancy.QUANTITY_FORM, text):
         return None
     number, suffix = text.rstrip("numkKMGTPEi"), text.lstrip("0123456789.")
-    return Fraction(number) * _EXACT[suffix]
+    return Fraction(number) * _SUFFIXES[suffix]
