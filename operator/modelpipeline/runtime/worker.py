@@ -252,7 +252,7 @@ class Worker:
         else:
             body = None
         labels = kinds.labels(body or {})
-        return {key: labels[label] for key, label in (("stage", names.STEP), ("run", names.RUN)) if label in labels}
+        return {told: labels[label] for told, label in (("stage", names.STEP), ("run", names.RUN)) if label in labels}
 
     async def _still_so(self, key: Key, planned: Object) -> bool:
         """Ask the API server for the pipeline itself: a replayed, stale one must not start or end anything."""
