@@ -27,15 +27,8 @@ const (
 // argoDiff compares as Argo CD does: by the last applied annotation (client), by field managers (structured, with the
 // sync option ServerSideApply), or by a dry run (server, with the compare option ServerSideDiff).
 func argoDiff(ctx context.Context, chosen *options, objects []*unstructured.Unstructured) (any, error) {
-	config, err := chosen.config()
+	config, cluster, err := chosen.connect(objects)
 	if err != nil {
-		return nil, err
-	}
-	cluster, err := client.New(config, client.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := chosen.settle(cluster, objects); err != nil {
 		return nil, err
 	}
 	comparing, done, err := chosen.comparing(config)
@@ -66,15 +59,8 @@ func argoDiff(ctx context.Context, chosen *options, objects []*unstructured.Unst
 // argoApply applies as a sync of Argo CD does: kubectl's apply, on the client's side in mode client (the default), else
 // on the server's side (with the sync option ServerSideApply).
 func argoApply(ctx context.Context, chosen *options, objects []*unstructured.Unstructured) (any, error) {
-	config, err := chosen.config()
+	config, _, err := chosen.connect(objects)
 	if err != nil {
-		return nil, err
-	}
-	cluster, err := client.New(config, client.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := chosen.settle(cluster, objects); err != nil {
 		return nil, err
 	}
 	kubectl := newKubectl()

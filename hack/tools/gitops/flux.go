@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 type runtimeObject = runtime.Object
@@ -120,36 +119,14 @@ func fluxPrune(ctx context.Context, chosen *options, objects []*unstructured.Uns
 
 // fluxManager returns the resource manager, the objects prepared as kustomize-controller prepares them.
 func (chosen *options) fluxManager(objects []*unstructured.Unstructured) (*ssa.ResourceManager, error) {
-	config, err := chosen.config()
+	_, cluster, err := chosen.connect(objects)
 	if err != nil {
-		return nil, err
-	}
-	cluster, err := client.New(config, client.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := chosen.settle(cluster, objects); err != nil {
 		return nil, err
 	}
 	poller := polling.NewStatusPoller(cluster, cluster.RESTMapper(), polling.Options{})
 	manager := ssa.NewResourceManager(cluster, poller, ssa.Owner{Field: fluxManager, Group: fluxGroup})
 	manager.SetOwnerLabels(objects, chosen.app, chosen.namespace)
 	return manager, normalize.UnstructuredList(objects)
-}
-
-// settle gives namespaced objects the namespace that kustomize or Argo CD would give them.
-func (chosen *options) settle(cluster client.Client, objects []*unstructured.Unstructured) error {
-	for _, object := range objects {
-		namespaced, err := cluster.IsObjectNamespaced(object)
-		if err != nil {
-			// Its CRD comes with the same set, so the cluster cannot say yet; such objects name their namespace.
-			continue
-		}
-		if namespaced && object.GetNamespace() == "" {
-			object.SetNamespace(chosen.namespace)
-		}
-	}
-	return nil
 }
 
 // cleanup takes over what kubectl has applied before, as kustomize-controller does.

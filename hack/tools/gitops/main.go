@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
@@ -120,11 +121,22 @@ func read(in io.Reader) ([]*unstructured.Unstructured, error) {
 	}
 }
 
-func (chosen *options) config() (*rest.Config, error) {
+// connect returns the way to the cluster, and gives namespaced objects the namespace that kustomize or Argo CD would.
+func (chosen *options) connect(objects []*unstructured.Unstructured) (*rest.Config, client.Client, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", chosen.kubeconfig)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config.QPS, config.Burst = 200, 400
-	return config, nil
+	cluster, err := client.New(config, client.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, object := range objects {
+		// Where its CRD comes with the same set the cluster cannot say yet; such objects name their namespace.
+		if namespaced, err := cluster.IsObjectNamespaced(object); err == nil && namespaced && object.GetNamespace() == "" {
+			object.SetNamespace(chosen.namespace)
+		}
+	}
+	return config, cluster, nil
 }
