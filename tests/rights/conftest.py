@@ -14,8 +14,13 @@ import pytest
 
 from hack.cluster import cluster
 from hack.seldon import standin, wire
+from tests import conftest as root
 from tests.support import audit, clusters, ground, kubelet, operating, process
 from tests.support.kubectl import Kubectl
+
+# Defined anew here: those of a whole session are already made, on the cluster that the other rooms share.
+kubectl = root.kubectl
+namespace = root.namespace
 
 _SOURCE = pytest.Config.ArgsSource
 
@@ -47,22 +52,9 @@ def api_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
 
 
 @pytest.fixture(scope="session")
-def kubectl(api_cluster: cluster.Cluster) -> Kubectl:
-    """Give kubectl as the administrator."""
-    return clusters.kubectl(api_cluster)
-
-
-@pytest.fixture(scope="session")
 def operators(api_cluster: cluster.Cluster, kubectl: Kubectl) -> Path:
     """Give the kubeconfig of the operator's account; with it come all roles of the chart."""
     return operating.admitted(api_cluster, kubectl)
-
-
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """Give a namespace of the test's own."""
-    with clusters.fresh_namespace(kubectl) as name:
-        yield name
 
 
 @pytest.fixture

@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from hack.cluster import cluster
+from tests import conftest as root
 from tests.support import clusters, manifests
 from tests.support.kubectl import Kubectl
 from tests.tenancy import asking
+
+# Defined anew here: those of a whole session are already made, on the cluster that the other rooms share.
+kubectl = root.kubectl
+namespace = root.namespace
 
 
 @pytest.fixture(scope="session")
@@ -18,19 +23,6 @@ def api_cluster(pytestconfig: pytest.Config) -> Iterator[cluster.Cluster]:
     """Give a control plane without nodes, our CRDs installed."""
     with clusters.shared("api", "test-tenancy", pytestconfig.getoption("--keep-clusters")) as up:
         yield up
-
-
-@pytest.fixture(scope="session")
-def kubectl(api_cluster: cluster.Cluster) -> Kubectl:
-    """Give kubectl as the administrator."""
-    return clusters.kubectl(api_cluster)
-
-
-@pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """Give a namespace of the test's own."""
-    with clusters.fresh_namespace(kubectl) as name:
-        yield name
 
 
 @pytest.fixture(scope="session")
